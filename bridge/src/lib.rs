@@ -1,0 +1,1 @@
+//! Carries Ethernet frames between technician and workshop through a relay.

@@ -1,0 +1,1 @@
+//! Reads and writes packet captures of sessions.

@@ -1,0 +1,1 @@
+//! Keeps what happened in a run, as data.

@@ -1,0 +1,1 @@
+//! Tells a record to people, CI systems and verifiers.

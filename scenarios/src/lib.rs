@@ -1,0 +1,1 @@
+//! Reads scenarios; plays the tester's part in them.

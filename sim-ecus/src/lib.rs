@@ -1,0 +1,1 @@
+//! Answers UDS requests as a control unit would.

@@ -1,0 +1,1 @@
+//! Speaks HSFZ and DoIP on the vehicle's port for the control units behind it.

@@ -1,0 +1,1 @@
+//! Proves what needs more than one crate.

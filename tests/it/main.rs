@@ -1,0 +1,1 @@
+//! Worlds: scenario and seed in, report out.

@@ -1,0 +1,1 @@
+//! Turns bytes into HSFZ, DoIP and UDS messages, and back.
