@@ -1,0 +1,1 @@
+//! Steps of several exchanges, written as straight lines.

@@ -1,0 +1,1 @@
+//! The client that carries out the steps.
