@@ -1,0 +1,76 @@
+//! The queues between an Ethernet port and smoltcp.
+
+use std::collections::VecDeque;
+
+use bytes::BytesMut;
+use smoltcp::phy::{self, DeviceCapabilities, Medium};
+use smoltcp::time::Instant;
+
+use crate::Frame;
+
+/// An Ethernet device that is two queues; received frames are read in place.
+#[derive(Debug)]
+pub struct Device {
+    mtu: usize,
+    received: VecDeque<Frame>,
+    sent: VecDeque<Frame>,
+}
+
+impl Device {
+    /// Makes a device; `mtu` counts the Ethernet header.
+    pub fn new(mtu: usize) -> Self {
+        Self { mtu, received: VecDeque::new(), sent: VecDeque::new() }
+    }
+
+    /// Queues a frame that arrived.
+    pub fn receive(&mut self, frame: Frame) {
+        self.received.push_back(frame);
+    }
+
+    /// Takes the frames to be sent, oldest first.
+    pub fn take_sent(&mut self) -> VecDeque<Frame> {
+        std::mem::take(&mut self.sent)
+    }
+}
+
+/// A frame on its way in.
+pub struct RxToken(Frame);
+
+/// Room for a frame on its way out.
+pub struct TxToken<'a>(&'a mut VecDeque<Frame>);
+
+impl phy::Device for Device {
+    type RxToken<'a> = RxToken;
+    type TxToken<'a> = TxToken<'a>;
+
+    fn receive(&mut self, _: Instant) -> Option<(RxToken, TxToken<'_>)> {
+        let frame = self.received.pop_front()?;
+        Some((RxToken(frame), TxToken(&mut self.sent)))
+    }
+
+    fn transmit(&mut self, _: Instant) -> Option<TxToken<'_>> {
+        Some(TxToken(&mut self.sent))
+    }
+
+    fn capabilities(&self) -> DeviceCapabilities {
+        let mut capabilities = DeviceCapabilities::default();
+        capabilities.medium = Medium::Ethernet;
+        capabilities.max_transmission_unit = self.mtu;
+        capabilities
+    }
+}
+
+impl phy::RxToken for RxToken {
+    fn consume<R, F: FnOnce(&[u8]) -> R>(self, f: F) -> R {
+        f(&self.0)
+    }
+}
+
+impl phy::TxToken for TxToken<'_> {
+    fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, len: usize, f: F) -> R {
+        let mut buffer = BytesMut::zeroed(len);
+        let result = f(&mut buffer);
+        self.0.push_back(buffer.freeze());
+        result
+    }
+}

@@ -1,0 +1,379 @@
+//! smoltcp's sockets as events and actions.
+
+mod connection;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddrV4;
+
+use bytes::Bytes;
+use smoltcp::iface::{Config, Interface, PollResult, SocketHandle, SocketSet};
+use smoltcp::socket::{tcp, udp};
+use smoltcp::wire::{EthernetAddress, IpAddress, IpCidr, IpEndpoint};
+
+use super::HostConfig;
+use super::addressing::Held;
+use super::clock::Clock;
+use super::device::Device;
+use crate::{
+    CloseReason, ConnectionId, Frame, Instant, SocketAction, SocketEvent, StackLoss, Stream,
+};
+use connection::{Connection, Phase};
+
+const ETHERNET_HEADER: usize = 14;
+/// Listening sockets kept ready per port: smoltcp has no backlog of its own.
+const LISTENERS_READY: usize = 2;
+/// Received datagrams one port may hold before the next is lost.
+const DATAGRAMS: usize = 256;
+const DATAGRAM_BYTES: usize = 256 * 1024;
+const EPHEMERAL: std::ops::Range<u16> = 49_152..65_535;
+
+/// One TCP/IP stack, from power-up to loss.
+pub struct Stack {
+    clock: Clock,
+    tcp: super::TcpProfile,
+    device: Device,
+    interface: Interface,
+    sockets: SocketSet<'static>,
+    connections: BTreeMap<ConnectionId, Connection>,
+    listeners: BTreeMap<u16, Vec<SocketHandle>>,
+    ports: BTreeMap<u16, SocketHandle>,
+    events: VecDeque<SocketEvent>,
+    next_accepted: u64,
+    next_port: u16,
+    has_address: bool,
+    /// Something happened since the last poll.
+    dirty: bool,
+    /// A frame arrived since the last poll: what closes now was closed by the peer.
+    fed: bool,
+}
+
+impl Stack {
+    /// Makes an empty stack without an address.
+    pub fn new(config: &HostConfig, now: Instant, next_accepted: u64) -> Self {
+        let clock = Clock::new(config.tcp.retransmission_floor);
+        let mut stream: Stream = config.seed.stream("stack");
+        stream.seek(next_accepted.wrapping_mul(8));
+        let mut device = Device::new(config.mtu + ETHERNET_HEADER);
+        let mut setup = Config::new(EthernetAddress(config.mac).into());
+        setup.random_seed = stream.next_u64() ^ now.as_nanos();
+        let interface = Interface::new(setup, &mut device, clock.inward(now));
+        let span = u64::from(EPHEMERAL.end - EPHEMERAL.start);
+        Self {
+            clock,
+            tcp: config.tcp,
+            device,
+            interface,
+            sockets: SocketSet::new(Vec::new()),
+            connections: BTreeMap::new(),
+            listeners: BTreeMap::new(),
+            ports: BTreeMap::new(),
+            events: VecDeque::new(),
+            next_accepted,
+            next_port: EPHEMERAL.start + stream.below(span) as u16,
+            has_address: false,
+            dirty: false,
+            fed: false,
+        }
+    }
+
+    /// Queues a frame that arrived; [`Stack::poll`] works on it.
+    pub fn receive(&mut self, frame: Frame) {
+        self.device.receive(frame);
+        self.dirty = true;
+        self.fed = true;
+    }
+
+    /// Carries out a socket action; those about the stack itself are the host's.
+    pub fn perform(&mut self, now: Instant, action: SocketAction) {
+        self.dirty = true;
+        match action {
+            SocketAction::Listen { port } => self.listen(port),
+            SocketAction::Unlisten { port } => self.unlisten(port),
+            SocketAction::Connect { connection, peer, timeout } => {
+                self.connect(connection, peer, now + timeout);
+            }
+            SocketAction::Send { connection, data } => self.send(connection, data),
+            SocketAction::Close { connection } => self.close(connection),
+            SocketAction::Abort { connection } => self.abort(connection),
+            SocketAction::Bind { port } => self.bind(port),
+            SocketAction::Unbind { port } => {
+                if let Some(handle) = self.ports.remove(&port) {
+                    self.sockets.remove(handle);
+                }
+            }
+            SocketAction::SendTo { port, peer, data } => self.send_to(port, peer, &data),
+            SocketAction::StackDown { .. }
+            | SocketAction::StackUp { .. }
+            | SocketAction::SetLink { .. } => unreachable!("the host keeps these to itself"),
+        }
+    }
+
+    /// Lets smoltcp work until nothing is left to do at `now`.
+    pub fn poll(&mut self, now: Instant) {
+        let due = self.connections.values().any(|connection| connection.is_overdue(now));
+        if !self.dirty && !due && self.smoltcp_at(now).is_none_or(|at| at > self.clock.inward(now))
+        {
+            return;
+        }
+        self.dirty = false;
+        for connection in self.connections.values_mut() {
+            connection.refill(self.sockets.get_mut(connection.handle));
+        }
+        let at = self.clock.inward(now);
+        let result = self.interface.poll(at, &mut self.device, &mut self.sockets);
+        if result == PollResult::SocketStateChanged || due {
+            self.scan(now);
+        }
+        self.fed = false;
+    }
+
+    /// When smoltcp or a connect time-out is due, later than `now`.
+    pub fn poll_at(&mut self, now: Instant) -> Option<Instant> {
+        let connects = self.connections.values().filter_map(Connection::deadline).min();
+        let smoltcp = self.smoltcp_at(now).map(|at| self.clock.outward(at, now));
+        [connects, smoltcp].into_iter().flatten().min()
+    }
+
+    /// Takes the events that came up, oldest first.
+    pub fn take_events(&mut self) -> VecDeque<SocketEvent> {
+        std::mem::take(&mut self.events)
+    }
+
+    /// Takes the frames to be sent, oldest first.
+    pub fn take_frames(&mut self) -> VecDeque<Frame> {
+        self.device.take_sent()
+    }
+
+    /// How many connections were ever accepted.
+    pub fn next_accepted(&self) -> u64 {
+        self.next_accepted
+    }
+
+    /// Puts the stack under an address; listeners and ports stay.
+    pub fn set_address(&mut self, now: Instant, held: Held) {
+        let cidr = IpCidr::new(IpAddress::Ipv4(held.address), held.prefix);
+        self.interface.update_ip_addrs(|addresses| {
+            addresses.clear();
+            addresses.push(cidr).expect("room for one address");
+        });
+        self.interface.routes_mut().remove_default_ipv4_route();
+        if let Some(router) = held.router {
+            self.interface.routes_mut().add_default_ipv4_route(router).expect("room for one route");
+        }
+        self.interface.poll_maintenance(self.clock.inward(now));
+        self.has_address = true;
+        self.dirty = true;
+    }
+
+    /// Takes the address away: every connection is over, without a word to the peer.
+    pub fn clear_address(&mut self) {
+        self.interface.update_ip_addrs(|addresses| addresses.clear());
+        self.has_address = false;
+        for (connection, state) in std::mem::take(&mut self.connections) {
+            self.sockets.remove(state.handle);
+            if !state.is_forgotten() {
+                self.closed(connection, CloseReason::AddressLost);
+            }
+        }
+    }
+
+    /// Ends every connection as `loss` says and sends what that takes.
+    pub fn wind_up(&mut self, now: Instant, loss: StackLoss) {
+        for connection in self.connections.values() {
+            let socket: &mut tcp::Socket<'_> = self.sockets.get_mut(connection.handle);
+            match loss {
+                StackLoss::Silent => return,
+                StackLoss::Reset => socket.abort(),
+                StackLoss::Finish => socket.close(),
+            }
+        }
+        let at = self.clock.inward(now);
+        self.interface.poll(at, &mut self.device, &mut self.sockets);
+    }
+
+    fn smoltcp_at(&mut self, now: Instant) -> Option<smoltcp::time::Instant> {
+        if !self.has_address {
+            return None;
+        }
+        self.interface.poll_at(self.clock.inward(now), &self.sockets)
+    }
+
+    fn listen(&mut self, port: u16) {
+        while self.listeners.get(&port).map_or(0, Vec::len) < LISTENERS_READY {
+            let mut socket = self.new_tcp();
+            if socket.listen(port).is_err() {
+                return;
+            }
+            let handle = self.sockets.add(socket);
+            self.listeners.entry(port).or_default().push(handle);
+        }
+    }
+
+    fn unlisten(&mut self, port: u16) {
+        for handle in self.listeners.remove(&port).unwrap_or_default() {
+            self.sockets.remove(handle);
+        }
+    }
+
+    fn connect(&mut self, connection: ConnectionId, peer: SocketAddrV4, deadline: Instant) {
+        if !self.has_address {
+            return self.closed(connection, CloseReason::AddressLost);
+        }
+        let mut socket = self.new_tcp();
+        let local_port = self.ephemeral_port();
+        let context = self.interface.context();
+        if socket.connect(context, (*peer.ip(), peer.port()), local_port).is_err() {
+            return self.closed(connection, CloseReason::AddressLost);
+        }
+        let handle = self.sockets.add(socket);
+        self.connections.insert(connection, Connection::opening(handle, deadline));
+    }
+
+    fn send(&mut self, connection: ConnectionId, data: Bytes) {
+        let limit = self.tcp.send_limit;
+        let Some(state) = self.connections.get_mut(&connection) else { return };
+        state.queue(data);
+        state.refill(self.sockets.get_mut(state.handle));
+        if state.queued_bytes() > limit {
+            self.abort(connection);
+            self.closed(connection, CloseReason::Overrun);
+        }
+    }
+
+    fn close(&mut self, connection: ConnectionId) {
+        if let Some(state) = self.connections.get_mut(&connection) {
+            state.forget();
+            state.refill(self.sockets.get_mut(state.handle));
+        }
+    }
+
+    fn abort(&mut self, connection: ConnectionId) {
+        if let Some(state) = self.connections.get_mut(&connection) {
+            state.forget();
+            self.sockets.get_mut::<tcp::Socket<'_>>(state.handle).abort();
+        }
+    }
+
+    fn bind(&mut self, port: u16) {
+        if self.ports.contains_key(&port) {
+            return;
+        }
+        let buffer = || {
+            udp::PacketBuffer::new(
+                vec![udp::PacketMetadata::EMPTY; DATAGRAMS],
+                vec![0; DATAGRAM_BYTES],
+            )
+        };
+        let mut socket = udp::Socket::new(buffer(), buffer());
+        socket.set_hop_limit(Some(self.tcp.hop_limit));
+        if socket.bind(port).is_ok() {
+            self.ports.insert(port, self.sockets.add(socket));
+        }
+    }
+
+    fn send_to(&mut self, port: u16, peer: SocketAddrV4, data: &[u8]) {
+        if !self.has_address {
+            return;
+        }
+        let Some(handle) = self.ports.get(&port) else { return };
+        let endpoint = IpEndpoint::new(IpAddress::Ipv4(*peer.ip()), peer.port());
+        let socket: &mut udp::Socket<'_> = self.sockets.get_mut(*handle);
+        // A full buffer loses the datagram, as in any stack.
+        let _ = socket.send_slice(data, endpoint);
+    }
+
+    /// Turns what changed in the sockets into events.
+    fn scan(&mut self, now: Instant) {
+        self.scan_listeners();
+        self.scan_connections(now);
+        for (port, handle) in &self.ports {
+            let socket: &mut udp::Socket<'_> = self.sockets.get_mut(*handle);
+            while let Ok((data, meta)) = socket.recv() {
+                let IpAddress::Ipv4(ip) = meta.endpoint.addr;
+                let peer = SocketAddrV4::new(ip, meta.endpoint.port);
+                let data = Bytes::copy_from_slice(data);
+                self.events.push_back(SocketEvent::Datagram { local_port: *port, peer, data });
+            }
+        }
+    }
+
+    fn scan_listeners(&mut self) {
+        let mut refill = Vec::new();
+        for (port, handles) in &mut self.listeners {
+            let sockets = &mut self.sockets;
+            let mut accepted = Vec::new();
+            handles.retain(|handle| {
+                let socket: &mut tcp::Socket<'_> = sockets.get_mut(*handle);
+                match socket.state() {
+                    tcp::State::Listen | tcp::State::SynReceived => true,
+                    _ => {
+                        accepted.push(*handle);
+                        false
+                    }
+                }
+            });
+            for handle in accepted {
+                refill.push(*port);
+                let socket: &mut tcp::Socket<'_> = sockets.get_mut(handle);
+                let Some(IpEndpoint { addr: IpAddress::Ipv4(ip), port: peer_port }) =
+                    socket.remote_endpoint()
+                else {
+                    sockets.remove(handle);
+                    continue;
+                };
+                let connection = ConnectionId(ConnectionId::FIRST_ACCEPTED + self.next_accepted);
+                self.next_accepted += 1;
+                self.connections.insert(connection, Connection::open(handle));
+                let peer = SocketAddrV4::new(ip, peer_port);
+                let local_port = *port;
+                self.events.push_back(SocketEvent::Accepted { connection, local_port, peer });
+            }
+        }
+        for port in refill {
+            self.listen(port);
+        }
+    }
+
+    fn scan_connections(&mut self, now: Instant) {
+        let mut over = Vec::new();
+        for (id, connection) in &mut self.connections {
+            let socket: &mut tcp::Socket<'_> = self.sockets.get_mut(connection.handle);
+            let phase = connection.advance(*id, now, socket, self.fed, &mut self.events);
+            match phase {
+                Phase::Alive => {}
+                Phase::Over => over.push(*id),
+            }
+            if connection.refill(socket) {
+                self.dirty = true;
+            }
+        }
+        for id in over {
+            let connection = self.connections.remove(&id).expect("it was just seen");
+            self.sockets.remove(connection.handle);
+        }
+    }
+
+    fn closed(&mut self, connection: ConnectionId, reason: CloseReason) {
+        self.events.push_back(SocketEvent::Closed { connection, reason });
+    }
+
+    fn new_tcp(&self) -> tcp::Socket<'static> {
+        let profile = &self.tcp;
+        let mut socket = tcp::Socket::new(
+            tcp::SocketBuffer::new(vec![0; profile.receive_window]),
+            tcp::SocketBuffer::new(vec![0; profile.send_buffer]),
+        );
+        socket.set_nagle_enabled(false);
+        socket.set_congestion_control(tcp::CongestionControl::None);
+        socket.set_ack_delay(Some(self.clock.stretch(profile.delayed_ack)));
+        socket.set_timeout(Some(self.clock.stretch(profile.give_up)));
+        socket.set_hop_limit(Some(profile.hop_limit));
+        socket
+    }
+
+    fn ephemeral_port(&mut self) -> u16 {
+        let port = self.next_port;
+        self.next_port = if port + 1 == EPHEMERAL.end { EPHEMERAL.start } else { port + 1 };
+        port
+    }
+}
