@@ -1,1 +1,27 @@
 //! Runs the same world on real clocks, namespaces, TAP devices and network ports.
+//!
+//! So far: any application on the sockets of this machine's kernel.
+//!
+//! * [`driver`]: the loop that runs one application.
+//! * [`sockets`]: its kernel sockets, and what becomes of them when its stack goes away.
+//! * [`place`]: its address, its subnet, its ports.
+//! * [`clock`], [`alarm`]: real time, and being woken in it.
+//! * [`error`], [`holder`]: why this machine cannot, and who is in the way.
+//!
+//! Only this crate may use tokio.
+
+pub mod alarm;
+pub mod clock;
+pub mod driver;
+pub mod error;
+pub mod holder;
+pub mod place;
+pub mod sockets;
+
+pub use alarm::Alarm;
+pub use clock::Clock;
+pub use driver::{Driver, Note};
+pub use error::LiveError;
+pub use holder::Holder;
+pub use place::{Place, Transport};
+pub use sockets::{OpenPort, Totals};

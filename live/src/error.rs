@@ -1,0 +1,158 @@
+//! What keeps a live run from running.
+
+use std::io;
+use std::net::Ipv4Addr;
+
+use crate::holder::Holder;
+use crate::place::Transport;
+
+/// A reason why this machine cannot run what was asked (exit code 3).
+#[derive(Debug, thiserror::Error)]
+pub enum LiveError {
+    /// Somebody else has the port.
+    #[error("{transport} port {port} of {address} is taken{}", by(.holder.as_ref()))]
+    PortTaken {
+        /// TCP or UDP.
+        transport: Transport,
+        /// The address it was wanted on.
+        address: Ipv4Addr,
+        /// The port, offset included.
+        port: u16,
+        /// The process that holds it, where the system tells.
+        holder: Option<Holder>,
+    },
+    /// The system does not let this user open the port.
+    #[error("this user may not open {transport} port {port} of {address}")]
+    PortForbidden {
+        /// TCP or UDP.
+        transport: Transport,
+        /// The address it was wanted on.
+        address: Ipv4Addr,
+        /// The port, offset included.
+        port: u16,
+    },
+    /// No interface has the address.
+    #[error("no interface of this machine has the address {address}")]
+    AddressMissing {
+        /// The address asked for.
+        address: Ipv4Addr,
+    },
+    /// A standard port and the offset together leave the range of ports.
+    #[error("port {port} moved up by {offset} is beyond 65535")]
+    OffsetTooLarge {
+        /// The standard port.
+        port: u16,
+        /// The offset asked for.
+        offset: u16,
+    },
+    /// The port could not be opened for a reason of the system's own.
+    #[error("{transport} port {port} of {address} could not be opened: {source}")]
+    Port {
+        /// TCP or UDP.
+        transport: Transport,
+        /// The address it was wanted on.
+        address: Ipv4Addr,
+        /// The port, offset included.
+        port: u16,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The system refused what every live run needs: a poller, a timer, a signal handler.
+    #[error("the system refused a {what}: {source}")]
+    System {
+        /// What was asked for.
+        what: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl LiveError {
+    /// The exit code of a run that this machine cannot do.
+    pub const EXIT_CODE: u8 = 3;
+
+    /// Sorts what the system said about a port.
+    pub(crate) fn port(
+        transport: Transport,
+        address: Ipv4Addr,
+        port: u16,
+        source: io::Error,
+    ) -> Self {
+        match source.kind() {
+            io::ErrorKind::AddrInUse => {
+                let holder = Holder::find(transport, port);
+                Self::PortTaken { transport, address, port, holder }
+            }
+            io::ErrorKind::PermissionDenied => Self::PortForbidden { transport, address, port },
+            io::ErrorKind::AddrNotAvailable => Self::AddressMissing { address },
+            _ => Self::Port { transport, address, port, source },
+        }
+    }
+
+    /// Returns what a user can do about it, as a sentence.
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::PortTaken { holder: Some(holder), .. } => {
+                format!("End process {} or choose other ports with --port-offset N.", holder.pid)
+            }
+            Self::PortTaken { holder: None, .. } => {
+                "Another simulated vehicle, a diagnostic tool or a bridge may hold it: end it, or \
+                 choose other ports with --port-offset N."
+                    .to_owned()
+            }
+            Self::PortForbidden { .. } => {
+                "Choose ports above 1023 with --port-offset N, or run with the right to open \
+                 this one."
+                    .to_owned()
+            }
+            Self::AddressMissing { .. } => {
+                "Name an address of this machine with --listen, such as 127.0.0.1 or 0.0.0.0."
+                    .to_owned()
+            }
+            Self::OffsetTooLarge { port, .. } => {
+                format!("Choose --port-offset {} or less.", u16::MAX - port)
+            }
+            Self::Port { .. } => {
+                "Choose another address with --listen or other ports with --port-offset N."
+                    .to_owned()
+            }
+            Self::System { .. } => {
+                "Raise the limit of open files (ulimit -n), or see what else keeps this process \
+                 from it."
+                    .to_owned()
+            }
+        }
+    }
+}
+
+fn by(holder: Option<&Holder>) -> String {
+    holder.map_or_else(String::new, |holder| format!(" by {holder}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_taken_port_names_port_holder_and_remedy() {
+        let error = LiveError::PortTaken {
+            transport: Transport::Tcp,
+            address: Ipv4Addr::LOCALHOST,
+            port: 6801,
+            holder: Some(Holder { pid: 42, name: "ista".to_owned() }),
+        };
+        assert_eq!(error.to_string(), "TCP port 6801 of 127.0.0.1 is taken by ista (process 42)");
+        assert_eq!(error.remedy(), "End process 42 or choose other ports with --port-offset N.");
+    }
+
+    #[test]
+    fn what_the_system_said_decides_the_kind() {
+        let sort = |kind: io::ErrorKind| {
+            LiveError::port(Transport::Udp, Ipv4Addr::LOCALHOST, 1, kind.into())
+        };
+        assert!(matches!(sort(io::ErrorKind::AddrInUse), LiveError::PortTaken { .. }));
+        assert!(matches!(sort(io::ErrorKind::PermissionDenied), LiveError::PortForbidden { .. }));
+        assert!(matches!(sort(io::ErrorKind::AddrNotAvailable), LiveError::AddressMissing { .. }));
+        assert!(matches!(sort(io::ErrorKind::OutOfMemory), LiveError::Port { .. }));
+    }
+}
