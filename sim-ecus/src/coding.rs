@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use crate::profile::{CodingProfile, EcuProfile};
+use crate::profile::EcuProfile;
 use crate::security::digest;
-use crate::software::SgbmId;
 
 /// Bytes of a coding stamp: the short VIN.
 pub const STAMP_LENGTH: usize = 7;

@@ -70,9 +70,8 @@ impl fmt::Display for Rule {
 
 impl ProfileError {
     pub(super) fn from_yaml(error: serde_saphyr::Error) -> Self {
-        let (line, column) = error
-            .location()
-            .map_or((0, 0), |location| (location.line() as u64, location.column() as u64));
+        let (line, column) =
+            error.location().map_or((0, 0), |location| (location.line(), location.column()));
         Self::Text { message: error.to_string(), line, column }
     }
 }
