@@ -63,6 +63,23 @@ codes! {
     }
 }
 
+impl ActivationCode {
+    /// Tells whether the entity closes the socket after answering with this code; `None` where
+    /// editions of the standard differ, and for codes without a name.
+    pub const fn closes_socket(self) -> Option<bool> {
+        match self {
+            Self::UnknownSource
+            | Self::NoSocketFree
+            | Self::SourceActiveElsewhere
+            | Self::ConfirmationRejected
+            | Self::UnsupportedType
+            | Self::TlsRequired => Some(true),
+            Self::NotReady | Self::Activated | Self::ConfirmationRequired => Some(false),
+            Self::SourceDiffers | Self::AuthenticationMissing | Self::Other(_) => None,
+        }
+    }
+}
+
 codes! {
     /// Codes of a diagnostic message negative acknowledge (§19).
     pub enum NackCode: u8 {
