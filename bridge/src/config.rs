@@ -1,0 +1,116 @@
+//! What endpoints and relay can be told.
+
+use std::net::SocketAddrV4;
+use std::time::Duration;
+
+use crate::message::OrderNumber;
+
+/// UDP port on which a relay listens.
+pub const RELAY_PORT: u16 = 52_100;
+
+/// UDP port from which an endpoint speaks.
+pub const ENDPOINT_PORT: u16 = 52_101;
+
+/// Longest Ethernet frame that is carried, in bytes: 1500 bytes of payload, header, one VLAN tag.
+pub const FRAME_LIMIT: usize = 1518;
+
+/// How one endpoint (technician or mechanic) behaves.
+#[derive(Clone, Debug)]
+pub struct EndpointConfig {
+    /// Where the relay listens.
+    pub relay: SocketAddrV4,
+    /// UDP port the endpoint speaks from.
+    pub local_port: u16,
+    /// The order that joins the two sides.
+    pub order: OrderNumber,
+    /// What both sides of the order know.
+    pub passcode: String,
+    /// Longest UDP payload that is sent, in bytes; longer frames travel in two datagrams.
+    ///
+    /// 1400 leaves room for IPv4, UDP and the usual access-line headers below a 1500-byte MTU.
+    pub datagram_limit: usize,
+    /// Time between two keep-alives while they are answered.
+    pub keep_alive: Duration,
+    /// Time after which an unanswered keep-alive is sent again.
+    pub keep_alive_retry: Duration,
+    /// Silence of the peer after which it counts as lost and the technician's LAN goes down.
+    ///
+    /// A relay that restarts within this time is ridden through.
+    pub peer_timeout: Duration,
+    /// Time before the first repetition of a registration; doubles each time.
+    pub register_retry: Duration,
+    /// Longest time between two registrations.
+    pub register_retry_max: Duration,
+    /// Time before the first repetition of an unacknowledged link state; doubles each time.
+    pub link_repeat: Duration,
+    /// Longest time between two repetitions of a link state.
+    pub link_repeat_max: Duration,
+    /// How long half a frame waits for its other half.
+    pub reassembly_timeout: Duration,
+    /// How many halves wait at most; the oldest gives way.
+    pub reassembly_pending: usize,
+    /// How many refused passcodes end the endpoint's attempts.
+    pub passcode_attempts: u32,
+}
+
+impl EndpointConfig {
+    /// Makes a configuration with the defaults for everything but the order.
+    pub fn new(relay: SocketAddrV4, order: OrderNumber, passcode: &str) -> Self {
+        Self {
+            relay,
+            local_port: ENDPOINT_PORT,
+            order,
+            passcode: passcode.to_owned(),
+            datagram_limit: 1400,
+            keep_alive: Duration::from_secs(5),
+            keep_alive_retry: Duration::from_secs(1),
+            peer_timeout: Duration::from_secs(15),
+            register_retry: Duration::from_millis(500),
+            register_retry_max: Duration::from_secs(5),
+            link_repeat: Duration::from_millis(200),
+            link_repeat_max: Duration::from_secs(2),
+            reassembly_timeout: Duration::from_secs(1),
+            reassembly_pending: 32,
+            passcode_attempts: 3,
+        }
+    }
+}
+
+/// What a relay allows.
+#[derive(Clone, Debug)]
+pub struct RelayConfig {
+    /// UDP port the relay listens on.
+    pub port: u16,
+    /// How many orders it holds at once; at most 65 536.
+    pub orders: usize,
+    /// How many orders one IPv4 address may hold open.
+    pub orders_per_address: usize,
+    /// How many control messages it reads per second, from everyone together.
+    pub control_per_second: u32,
+    /// How many bytes it forwards per second for one order, both directions together.
+    pub order_bytes_per_second: u64,
+    /// Silence after which a side counts as gone.
+    pub silence: Duration,
+    /// How long an order may have one side only.
+    pub half_open_limit: Duration,
+    /// How long an order is closed to newcomers after one wrong passcode; doubles each time.
+    pub wrong_passcode_delay: Duration,
+    /// Longest time an order is closed to newcomers after a wrong passcode.
+    pub wrong_passcode_delay_max: Duration,
+}
+
+impl Default for RelayConfig {
+    fn default() -> Self {
+        Self {
+            port: RELAY_PORT,
+            orders: 256,
+            orders_per_address: 8,
+            control_per_second: 500,
+            order_bytes_per_second: 125_000_000,
+            silence: Duration::from_secs(20),
+            half_open_limit: Duration::from_secs(3600),
+            wrong_passcode_delay: Duration::from_secs(1),
+            wrong_passcode_delay_max: Duration::from_secs(300),
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! The endpoint beside the tester; its LAN port follows the vehicle's link.
+
+use std::collections::VecDeque;
+
+use node::{Instant, Node, PortInput, PortOutput, Seed, SocketAction, SocketEvent};
+
+use crate::config::EndpointConfig;
+use crate::endpoint::{Endpoint, Notice};
+use crate::event::{BridgeEvent, DropReason};
+use crate::message::Role;
+use crate::tunnel::Plain;
+
+/// Joins an order and shows the tester the vehicle's network port.
+pub struct Technician {
+    endpoint: Endpoint<Plain>,
+    link: Link,
+    lan: VecDeque<PortOutput>,
+}
+
+/// What is known of the vehicle side's link, and so the state of the LAN port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Link {
+    /// Nobody has told; the port has no carrier.
+    Unknown,
+    /// Told with this number.
+    Known { number: u32, up: bool },
+}
+
+impl Technician {
+    /// Makes a technician that joins as soon as its host has an address.
+    pub fn new(config: EndpointConfig, seed: Seed) -> Self {
+        let endpoint = Endpoint::new(config, Role::Technician, Plain, seed);
+        Self { endpoint, link: Link::Unknown, lan: VecDeque::new() }
+    }
+
+    /// Takes what arrives at the LAN port.
+    ///
+    /// The tester's own carrier is not carried: it is the tester who asks for the vehicle.
+    pub fn handle_lan(&mut self, now: Instant, input: PortInput) {
+        match input {
+            PortInput::Frame(frame) if self.link.is_up() => self.endpoint.send_frame(now, &frame),
+            PortInput::Frame(frame) => {
+                self.endpoint.drop_frame(DropReason::NoCarrier, frame.len());
+            }
+            PortInput::Link(_) => {}
+        }
+    }
+
+    /// Takes what leaves the LAN port, oldest first.
+    pub fn poll_lan(&mut self) -> Option<PortOutput> {
+        self.lan.pop_front()
+    }
+
+    /// Takes the next event, oldest first.
+    pub fn poll_event(&mut self) -> Option<BridgeEvent> {
+        self.endpoint.poll_event()
+    }
+
+    /// Leaves the order for good; the LAN goes down.
+    pub fn leave(&mut self) {
+        let notice = self.endpoint.leave();
+        self.act(notice);
+    }
+
+    /// Returns true while both sides of the order are there.
+    pub fn is_paired(&self) -> bool {
+        self.endpoint.is_paired()
+    }
+
+    /// Returns true while the LAN port has carrier.
+    pub fn is_lan_up(&self) -> bool {
+        self.link.is_up()
+    }
+
+    fn act(&mut self, notice: Option<Notice>) {
+        match notice {
+            Some(Notice::Frame(frame)) if self.link.is_up() => {
+                self.lan.push_back(PortOutput::Frame(frame));
+            }
+            Some(Notice::Frame(frame)) => {
+                self.endpoint.drop_frame(DropReason::NoCarrier, frame.len());
+            }
+            Some(Notice::Link { number, up }) => {
+                if self.link.is_older_than(number) {
+                    self.set_link(Link::Known { number, up });
+                    self.endpoint.confirm_link(number);
+                } else if let Link::Known { number, .. } = self.link {
+                    self.endpoint.confirm_link(number);
+                }
+            }
+            Some(Notice::Bonded | Notice::Parted) => self.set_link(Link::Unknown),
+            // Only the vehicle's side has a link state to be seen.
+            Some(Notice::LinkSeen { .. }) | None => {}
+        }
+    }
+
+    fn set_link(&mut self, link: Link) {
+        let was_up = self.link.is_up();
+        self.link = link;
+        let up = link.is_up();
+        if up != was_up {
+            self.lan.push_back(PortOutput::Link(up));
+            self.endpoint.tell(BridgeEvent::Link { up });
+        }
+    }
+}
+
+impl Link {
+    fn is_up(self) -> bool {
+        matches!(self, Self::Known { up: true, .. })
+    }
+
+    fn is_older_than(self, newer: u32) -> bool {
+        match self {
+            Self::Unknown => true,
+            Self::Known { number, .. } => {
+                newer != number && newer.wrapping_sub(number) <= u32::MAX / 2
+            }
+        }
+    }
+}
+
+impl Node for Technician {
+    type In = SocketEvent;
+    type Out = SocketAction;
+
+    fn handle_input(&mut self, now: Instant, input: SocketEvent) {
+        let notice = self.endpoint.handle_event(now, input);
+        self.act(notice);
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        let notice = self.endpoint.handle_timeout(now);
+        self.act(notice);
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.endpoint.poll_timeout()
+    }
+
+    fn poll_output(&mut self) -> Option<SocketAction> {
+        self.endpoint.poll_action()
+    }
+}
