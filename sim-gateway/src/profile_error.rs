@@ -1,0 +1,55 @@
+//! What can be wrong with a dialect or a vehicle file.
+
+use thiserror::Error;
+
+/// Why a dialect or vehicle file cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{message}")]
+pub struct ProfileError {
+    message: String,
+    line: Option<u64>,
+    column: Option<u64>,
+}
+
+impl ProfileError {
+    /// Returns the line of the mistake, counted from one, when it has a place.
+    pub fn line(&self) -> Option<u64> {
+        self.line
+    }
+
+    /// Returns the column of the mistake, counted from one, when it has a place.
+    pub fn column(&self) -> Option<u64> {
+        self.column
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "stands in map_err without a closure")]
+    pub(crate) fn syntax(error: serde_saphyr::Error) -> Self {
+        let location = error.location();
+        Self {
+            message: error.to_string(),
+            line: location.map(|at| at.line()),
+            column: location.map(|at| at.column()),
+        }
+    }
+
+    pub(crate) fn at(location: serde_saphyr::Location, message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            line: Some(location.line()),
+            column: Some(location.column()),
+        }
+    }
+
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self { message: message.into(), line: None, column: None }
+    }
+
+    pub(crate) fn unknown<'a>(
+        kind: &str,
+        name: &str,
+        known: impl Iterator<Item = &'a str>,
+    ) -> Self {
+        let known: Vec<_> = known.collect();
+        Self::invalid(format!("there is no {kind} `{name}`; there are {}", known.join(", ")))
+    }
+}

@@ -1,0 +1,329 @@
+//! Vehicles: what one kind of car has behind its port, read from `vehicles/*.yaml`.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_saphyr::Spanned;
+
+use crate::dialect::Dialect;
+use crate::entity::EntityProfile;
+use crate::profile_error::ProfileError;
+use crate::quantity;
+use crate::reset::ResetTimes;
+use crate::supply::Supply;
+
+/// One kind of vehicle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VehicleProfile {
+    /// The name it is asked for by, such as `g05`.
+    pub name: String,
+    /// What it is, for people.
+    pub title: String,
+    /// Vehicle identification number.
+    pub vin: String,
+    /// MAC address of its port; also the DoIP entity identification.
+    pub mac: [u8; 6],
+    /// What it speaks unless a [`Setup`](crate::Setup) says otherwise.
+    pub protocols: Protocols,
+    /// How it speaks HSFZ.
+    pub dialect: Dialect,
+    /// How it speaks DoIP.
+    pub doip: EntityProfile,
+    /// Names of its control units' profiles.
+    pub units: Vec<String>,
+    /// The unit that is the gateway.
+    pub gateway: String,
+    /// The unit whose restart takes the gateway along, because they share a housing.
+    pub housing: Option<String>,
+    /// Addresses the gateway routes to although nothing behind them answers.
+    pub silent: Vec<u8>,
+    /// Bounds of its queues.
+    pub limits: Limits,
+    /// Times of its gateway's resets.
+    pub reset: Resets,
+    /// What feeds it.
+    pub supply: Supply,
+    /// Below how many millivolts the gateway goes dark.
+    pub brownout: u32,
+    /// From how many millivolts it boots again.
+    pub recovery: u32,
+    /// Whether the ignition is on.
+    pub ignition: bool,
+}
+
+/// The protocols a vehicle speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Protocols {
+    /// HSFZ alone.
+    Hsfz,
+    /// DoIP alone.
+    Doip,
+    /// Both.
+    Both,
+}
+
+/// Bounds of a gateway's queues.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Limits {
+    /// The longest HSFZ frame, in bytes after the header.
+    pub message: u32,
+    /// How many requests may wait for one unit's answer; the next gets 00FF or 8003-05.
+    pub waiting: usize,
+    /// How long a request counts as waiting when no answer comes.
+    #[serde(deserialize_with = "quantity::duration")]
+    pub patience: Duration,
+    /// How many functional requests may be waiting for answers.
+    pub functional: usize,
+    /// How many bytes of unfinished DoIP messages all sockets may hold together; beyond it header
+    /// NACK 03.
+    pub memory: u32,
+    /// How many connections the HSFZ control port holds; a newcomer resets the oldest.
+    pub control_connections: usize,
+    /// How many datagrams may wait for their time to be answered.
+    pub datagrams: usize,
+}
+
+/// Times of the resets of one gateway, by cause.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Resets {
+    /// The gateway unit restarts (`11 01`, after its flash).
+    pub restart: ResetTimes,
+    /// The gateway unit jumps into its bootloader (`10 02`).
+    pub bootloader: ResetTimes,
+    /// The unit whose housing it shares restarts.
+    pub housing: ResetTimes,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message: 0x10000,
+            waiting: 16,
+            patience: Duration::from_secs(10),
+            functional: 64,
+            memory: 0x40000,
+            control_connections: 4,
+            datagrams: 32,
+        }
+    }
+}
+
+impl Protocols {
+    /// Returns whether HSFZ is spoken.
+    pub fn hsfz(self) -> bool {
+        matches!(self, Self::Hsfz | Self::Both)
+    }
+
+    /// Returns whether DoIP is spoken.
+    pub fn doip(self) -> bool {
+        matches!(self, Self::Doip | Self::Both)
+    }
+}
+
+impl VehicleProfile {
+    /// Returns a shipped vehicle, such as `g05`.
+    pub fn named(name: &str) -> Result<Self, ProfileError> {
+        let (_, text) = SHIPPED
+            .iter()
+            .find(|(shipped, _)| *shipped == name)
+            .ok_or_else(|| ProfileError::unknown("vehicle", name, Self::names()))?;
+        Self::from_yaml(name, text)
+    }
+
+    /// Returns the names of the shipped vehicles.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        SHIPPED.iter().map(|(name, _)| *name)
+    }
+
+    /// Reads a vehicle file.
+    pub fn from_yaml(name: &str, text: &str) -> Result<Self, ProfileError> {
+        let file: VehicleFile = serde_saphyr::from_str(text).map_err(ProfileError::syntax)?;
+        file.into_profile(name)
+    }
+}
+
+/// The file as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct VehicleFile {
+    title: String,
+    vin: Spanned<String>,
+    mac: Spanned<String>,
+    protocols: Protocols,
+    dialect: Option<Spanned<String>>,
+    doip: Option<Spanned<EntityProfile>>,
+    units: Vec<Spanned<String>>,
+    gateway: Spanned<String>,
+    housing: Option<Spanned<String>>,
+    #[serde(default, deserialize_with = "quantity::bytes")]
+    silent: Vec<u8>,
+    limits: Option<Spanned<Limits>>,
+    #[serde(default)]
+    reset: Resets,
+    supply: SupplyFile,
+    #[serde(default = "default_ignition")]
+    ignition: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct SupplyFile {
+    #[serde(deserialize_with = "quantity::millivolts")]
+    battery: u32,
+    #[serde(deserialize_with = "quantity::optional_millivolts")]
+    charger: Option<u32>,
+    #[serde(deserialize_with = "quantity::milliamps")]
+    charger_current: u32,
+    milliohms: u32,
+    #[serde(deserialize_with = "quantity::milliamps")]
+    base_load: u32,
+    #[serde(deserialize_with = "quantity::millivolts")]
+    brownout: u32,
+    recovery: Spanned<Millivolts>,
+}
+
+#[derive(Deserialize)]
+struct Millivolts(#[serde(deserialize_with = "quantity::millivolts")] u32);
+
+impl VehicleFile {
+    fn into_profile(self, name: &str) -> Result<VehicleProfile, ProfileError> {
+        self.check()?;
+        let limits = self.limits.map(|limits| limits.value).unwrap_or_default();
+        Ok(VehicleProfile {
+            name: name.to_owned(),
+            mac: mac(&self.mac)?,
+            dialect: dialect(self.dialect.as_ref())?,
+            supply: Supply {
+                battery: self.supply.battery,
+                charger: self.supply.charger,
+                charger_milliamps: self.supply.charger_current,
+                milliohms: self.supply.milliohms,
+                base_milliamps: self.supply.base_load,
+                curve: Vec::new(),
+            },
+            brownout: self.supply.brownout,
+            recovery: self.supply.recovery.value.0,
+            title: self.title,
+            vin: self.vin.value,
+            protocols: self.protocols,
+            doip: self.doip.map(|doip| doip.value).unwrap_or_default(),
+            units: self.units.into_iter().map(|unit| unit.value).collect(),
+            gateway: self.gateway.value,
+            housing: self.housing.map(|unit| unit.value),
+            silent: self.silent,
+            limits,
+            reset: self.reset,
+            ignition: self.ignition,
+        })
+    }
+
+    fn check(&self) -> Result<(), ProfileError> {
+        let vin = &self.vin.value;
+        if vin.len() != 17 || !vin.bytes().all(|b| b.is_ascii_alphanumeric()) {
+            let problem = format!("`{vin}` is not a VIN of 17 letters and digits");
+            return Err(ProfileError::at(self.vin.referenced, problem));
+        }
+        for unit in std::iter::once(&self.gateway).chain(&self.housing) {
+            if !self.units.iter().any(|known| known.value == unit.value) {
+                let problem = format!("`{}` is not among the units", unit.value);
+                return Err(ProfileError::at(unit.referenced, problem));
+            }
+        }
+        let recovery = &self.supply.recovery;
+        if recovery.value.0 < self.supply.brownout {
+            let problem = "the recovery voltage is below the brown-out voltage";
+            return Err(ProfileError::at(recovery.referenced, problem));
+        }
+        let limits = self.limits.as_ref().and_then(|it| Some((it, it.value.problem()?)));
+        if let Some((limits, problem)) = limits {
+            return Err(ProfileError::at(limits.referenced, problem));
+        }
+        let doip = self.doip.as_ref().and_then(|it| Some((it, it.value.problem()?)));
+        match doip {
+            Some((doip, problem)) => Err(ProfileError::at(doip.referenced, problem)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Limits {
+    fn problem(&self) -> Option<&'static str> {
+        let bounds = [self.waiting, self.functional, self.control_connections, self.datagrams];
+        if !(64..=1 << 20).contains(&self.message) {
+            Some("the longest message is 64 to 1048576 bytes")
+        } else if bounds.iter().any(|bound| !(1..=10_000).contains(bound)) {
+            Some("the bound of a queue is 1 to 10000")
+        } else {
+            None
+        }
+    }
+}
+
+fn dialect(name: Option<&Spanned<String>>) -> Result<Dialect, ProfileError> {
+    let Some(name) = name else { return Ok(Dialect::default()) };
+    Dialect::named(&name.value)
+        .map_err(|error| ProfileError::at(name.referenced, error.to_string()))
+}
+
+fn mac(text: &Spanned<String>) -> Result<[u8; 6], ProfileError> {
+    let problem = || format!("`{}` is not a MAC address", text.value);
+    parse_mac(&text.value).ok_or_else(|| ProfileError::at(text.referenced, problem()))
+}
+
+fn parse_mac(text: &str) -> Option<[u8; 6]> {
+    let mut mac = [0; 6];
+    let mut parts = text.split(':');
+    for byte in &mut mac {
+        let part = parts.next().filter(|part| part.len() == 2)?;
+        *byte = u8::from_str_radix(part, 16).ok()?;
+    }
+    parts.next().is_none().then_some(mac)
+}
+
+fn default_ignition() -> bool {
+    true
+}
+
+const SHIPPED: [(&str, &str); 5] = [
+    ("g05", include_str!("../vehicles/g05.yaml")),
+    ("g30", include_str!("../vehicles/g30.yaml")),
+    ("g70", include_str!("../vehicles/g70.yaml")),
+    ("f20", include_str!("../vehicles/f20.yaml")),
+    ("f30", include_str!("../vehicles/f30.yaml")),
+];
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[test]
+    fn every_shipped_vehicle_parses() {
+        for name in VehicleProfile::names() {
+            let vehicle = VehicleProfile::named(name).expect(name);
+            assert_eq!((vehicle.name.as_str(), vehicle.vin.as_str()), (name, "WBASMTEST00000001"));
+            assert!(!vehicle.units.is_empty());
+        }
+    }
+
+    #[rstest]
+    #[case::unknown_key("ignition: true", "ignitoin: true", Some(27))]
+    #[case::unit("link-down: 4s", "link-down: 4", Some(12))]
+    #[case::voltage("battery: 12.6V", "battery: lots", Some(20))]
+    #[case::gateway("gateway: zgw", "gateway: zgv", Some(7))]
+    #[case::dialect("dialect: default", "dialect: klingon", Some(5))]
+    #[case::vin("vin: WBASMTEST00000001", "vin: WBASMTEST", Some(2))]
+    #[case::mac("mac: 02:00:00:BC:00:01", "mac: 02:00:00", Some(3))]
+    #[case::supply("recovery: 9.5V", "recovery: 5V", Some(26))]
+    fn a_mistake_is_named(#[case] right: &str, #[case] wrong: &str, #[case] line: Option<u64>) {
+        let text = format!("{}ignition: true\n", SHIPPED[0].1);
+        assert!(VehicleProfile::from_yaml("g05", &text).is_ok());
+        assert!(text.contains(right));
+        let error = VehicleProfile::from_yaml("g05", &text.replace(right, wrong));
+        assert_eq!(error.expect_err("a mistake").line(), line);
+    }
+}
