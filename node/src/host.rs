@@ -92,6 +92,11 @@ impl<A: Node<In = SocketEvent, Out = SocketAction>> Host<A> {
         &self.app
     }
 
+    /// Returns the application, for verbs that ask nothing of the host (`poll_event`, `poll_lan`).
+    pub fn app_mut(&mut self) -> &mut A {
+        &mut self.app
+    }
+
     /// Returns the address the host holds.
     pub fn address(&self) -> Option<Ipv4Addr> {
         self.addressing.current().map(|held| held.address)

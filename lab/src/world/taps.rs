@@ -1,0 +1,138 @@
+//! Where frames are counted, digested and captured.
+
+use std::collections::VecDeque;
+
+use netem::Fate;
+use node::{Frame, Instant, PortInput, PortOutput};
+
+use super::wan::{Met, Way};
+use crate::digest::Digest;
+
+/// Frames that met an unusual fate and were not yet taken; beyond it the oldest are forgotten.
+const FATES_KEPT: usize = 4096;
+
+/// A place where frames are seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tap {
+    /// The tester's port.
+    Tester,
+    /// The technician's leg of the internet.
+    WanTechnician,
+    /// The mechanic's leg of the internet.
+    WanMechanic,
+    /// The vehicle's port.
+    Vehicle,
+}
+
+impl Tap {
+    /// Every tap, in the order of the interfaces of a capture.
+    pub const ALL: [Self; 4] =
+        [Self::Tester, Self::WanTechnician, Self::WanMechanic, Self::Vehicle];
+
+    /// The name of the interface in a capture.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tester => "tester",
+            Self::WanTechnician => "wan-technician",
+            Self::WanMechanic => "wan-mechanic",
+            Self::Vehicle => "vehicle",
+        }
+    }
+}
+
+/// A frame as a capture wants it.
+#[derive(Clone, Debug)]
+pub struct Sighting {
+    /// Where it was seen.
+    pub tap: Tap,
+    /// When.
+    pub at: Instant,
+    /// Its bytes.
+    pub frame: Frame,
+    /// What happened to it, when that was unusual.
+    pub comment: Option<String>,
+}
+
+/// Counts and digests every frame; keeps sightings only when asked to.
+#[derive(Debug, Default)]
+pub struct Taps {
+    digest: Digest,
+    frames: u64,
+    capturing: bool,
+    sightings: VecDeque<Sighting>,
+    fates: VecDeque<Met>,
+}
+
+impl Taps {
+    /// Makes the taps; sightings are kept when `capturing`.
+    pub fn new(capturing: bool) -> Self {
+        Self { capturing, ..Self::default() }
+    }
+
+    /// The digest so far.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// How many frames entered a link so far.
+    pub fn frames(&self) -> u64 {
+        self.frames
+    }
+
+    /// Takes the next sighting.
+    pub fn poll_sighting(&mut self) -> Option<Sighting> {
+        self.sightings.pop_front()
+    }
+
+    /// Takes the next frame on the internet that was not plainly delivered.
+    pub fn poll_fate(&mut self) -> Option<Met> {
+        self.fates.pop_front()
+    }
+
+    /// A party's port sent something.
+    pub(super) fn left(&mut self, tap: Tap, now: Instant, output: &PortOutput) {
+        if let PortOutput::Frame(frame) = output {
+            self.count(tap as u8, now, frame);
+            self.see(tap, now, frame, None);
+        }
+    }
+
+    /// A party's port received something.
+    pub(super) fn arrived(&mut self, tap: Tap, now: Instant, input: &PortInput) {
+        if let PortInput::Frame(frame) = input {
+            self.count(0x10 | tap as u8, now, frame);
+            self.see(tap, now, frame, None);
+        }
+    }
+
+    /// A frame entered the internet.
+    pub(super) fn entered(&mut self, way: Way, now: Instant, frame: &Frame, fate: Fate) {
+        self.count(0x20 | way as u8, now, frame);
+        let plain = fate.is_plain();
+        if self.capturing {
+            let tap = match way {
+                Way::TechnicianUp | Way::TechnicianDown => Tap::WanTechnician,
+                Way::MechanicUp | Way::MechanicDown => Tap::WanMechanic,
+            };
+            let comment = (!plain).then(|| format!("{}: {fate}", way.name()));
+            self.see(tap, now, frame, comment);
+        }
+        if !plain {
+            if self.fates.len() == FATES_KEPT {
+                self.fates.pop_front();
+            }
+            self.fates.push_back(Met { way, bytes: frame.len(), fate });
+        }
+    }
+
+    fn count(&mut self, link: u8, now: Instant, frame: &Frame) {
+        self.frames += 1;
+        self.digest.add(link, now, frame);
+    }
+
+    fn see(&mut self, tap: Tap, at: Instant, frame: &Frame, comment: Option<String>) {
+        if self.capturing {
+            self.sightings.push_back(Sighting { tap, at, frame: frame.clone(), comment });
+        }
+    }
+}
