@@ -22,6 +22,8 @@ mod decoder;
 mod message;
 mod parse;
 mod payload;
+#[cfg(test)]
+mod properties;
 mod version;
 
 pub use check::{DecodeError, Rules, Side, Transport};

@@ -21,6 +21,8 @@ mod decoder;
 mod error;
 mod identification;
 mod message;
+#[cfg(test)]
+mod properties;
 
 pub use alive::AliveBody;
 pub use decoder::{Decoder, decode_datagram};

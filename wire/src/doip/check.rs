@@ -83,7 +83,7 @@ impl Rules {
         }
     }
 
-    fn takes(&self, transport: Transport, kind: PayloadType) -> bool {
+    pub(super) fn takes(&self, transport: Transport, kind: PayloadType) -> bool {
         match Travel::of(kind) {
             Travel::On(by, _) if by != transport => false,
             Travel::On(_, from) => self.hears(from),
