@@ -251,3 +251,6 @@ fn all() -> Percent {
 fn none() -> Percent {
     Percent::ZERO
 }
+
+#[cfg(test)]
+mod tests;

@@ -208,3 +208,6 @@ impl<T: Payload> Node for Link<T> {
 
 /// Frames that may be on their way at once; what comes on top is lost as if a queue were full.
 const IN_FLIGHT_MAX: usize = 1 << 20;
+
+#[cfg(test)]
+mod tests;
