@@ -22,6 +22,7 @@ pub use event::{Event, Exchange, FrameFate, Line, Outcome};
 pub use header::{Engine, FORMAT, Header};
 pub use hex::hex;
 pub use latency::{Latencies, LatencySummary};
+pub use node::Instant;
 pub use reader::{ReadError, Record};
 pub use summary::{Failure, FailureKind, LastExchange, StepSummary, Summary, Verdict, seconds};
 pub use writer::{WriteError, Writer};
