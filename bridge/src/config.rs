@@ -90,6 +90,9 @@ pub struct RelayConfig {
     /// How many bytes it forwards per second for one order, both directions together.
     pub order_bytes_per_second: u64,
     /// Silence after which a side counts as gone.
+    ///
+    /// Below the endpoints' own `peer_timeout`, so that they are told before they find out and do
+    /// not register with a peer that is gone.
     pub silence: Duration,
     /// How long an order may have one side only.
     pub half_open_limit: Duration,
@@ -107,7 +110,7 @@ impl Default for RelayConfig {
             orders_per_address: 8,
             control_per_second: 500,
             order_bytes_per_second: 125_000_000,
-            silence: Duration::from_secs(20),
+            silence: Duration::from_secs(12),
             half_open_limit: Duration::from_secs(3600),
             wrong_passcode_delay: Duration::from_secs(1),
             wrong_passcode_delay_max: Duration::from_secs(300),

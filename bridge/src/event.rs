@@ -88,6 +88,8 @@ pub enum DropReason {
 pub enum EndReason {
     /// The relay closed the order because its other side did not come.
     Expired,
+    /// Another program has taken this side's place.
+    Replaced,
     /// The passcode was refused as often as the configuration allows.
     WrongPasscode,
     /// The endpoint was told to leave.

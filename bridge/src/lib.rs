@@ -22,6 +22,10 @@ mod passcode;
 pub mod payload;
 mod reassembly;
 pub mod relay;
+#[cfg(test)]
+mod rig;
+#[cfg(test)]
+mod scenes;
 pub mod technician;
 pub mod tunnel;
 

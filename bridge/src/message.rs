@@ -84,6 +84,8 @@ pub enum Refusal {
     Full,
     /// The order had one side only for too long.
     Expired,
+    /// Another program has taken this side's place with the right passcode.
+    Replaced,
 }
 
 /// One datagram between endpoint and relay.
@@ -377,6 +379,7 @@ impl Refusal {
             Self::NoSuchOrder => 3,
             Self::Full => 4,
             Self::Expired => 5,
+            Self::Replaced => 6,
         }
     }
 
@@ -387,6 +390,7 @@ impl Refusal {
             3 => Ok(Self::NoSuchOrder),
             4 => Ok(Self::Full),
             5 => Ok(Self::Expired),
+            6 => Ok(Self::Replaced),
             _ => Err(DecodeError::Value { kind, value }),
         }
     }
@@ -427,3 +431,6 @@ fn take_tag(body: &mut Bytes) -> [u8; 32] {
 fn take_peer(body: &mut Bytes) -> Option<u64> {
     Some(body.get_u64()).filter(|peer| *peer != 0)
 }
+
+#[cfg(test)]
+mod tests;

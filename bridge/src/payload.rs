@@ -160,3 +160,42 @@ const fn header(sequence: u32, kind: u8) -> [u8; PAYLOAD_HEADER] {
     let [a, b, c, d] = sequence.to_be_bytes();
     [a, b, c, d, kind]
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn payload() -> impl Strategy<Value = Payload> {
+        let bytes = || proptest::collection::vec(any::<u8>(), 0..1600).prop_map(Bytes::from);
+        let sent = || any::<u64>().prop_map(Instant::from_nanos);
+        prop_oneof![
+            bytes().prop_map(Payload::Frame),
+            bytes().prop_map(Payload::FirstHalf),
+            bytes().prop_map(Payload::SecondHalf),
+            (sent(), any::<u32>()).prop_map(|(sent, link)| Payload::Probe { sent, link }),
+            (sent(), any::<u64>(), any::<u64>())
+                .prop_map(|(sent, expected, received)| Payload::Echo { sent, expected, received }),
+            (any::<u32>(), any::<bool>()).prop_map(|(number, up)| Payload::Link { number, up }),
+            any::<u32>().prop_map(|number| Payload::LinkSeen { number }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_written_is_read(payload in payload(), sequence: u32) {
+            let (head, body) = payload.encode(sequence);
+            let bytes = Bytes::from([&head[..], &body[..]].concat());
+            prop_assert_eq!(Payload::decode(bytes), Some((sequence, payload)));
+        }
+
+        #[test]
+        fn no_bytes_upset_the_decoder(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
+            if let Some((sequence, payload)) = Payload::decode(Bytes::from(bytes.clone())) {
+                let (head, body) = payload.encode(sequence);
+                prop_assert_eq!([&head[..], &body[..]].concat(), bytes);
+            }
+        }
+    }
+}

@@ -20,6 +20,8 @@ use order::{Order, Side, Sides};
 
 mod limit;
 mod order;
+#[cfg(test)]
+mod tests;
 
 /// Most orders a relay can name: the low 16 bits of a channel are its place.
 const ORDERS_MAX: usize = 1 << 16;
@@ -269,6 +271,9 @@ impl Relay {
         let peer = other.map(|other| other.instance);
         self.say(side.peer, &Message::Granted { instance: side.instance, channel, peer });
         self.sweep_no_later_than(now + self.config.silence);
+        if let Some(before) = before.filter(|before| before.instance != side.instance) {
+            self.refuse(number, before, Refusal::Replaced, Duration::ZERO);
+        }
         let Some(other) = other else {
             return;
         };

@@ -1,6 +1,6 @@
 //! Taking what the peer sends.
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use node::Instant;
 
 use crate::endpoint::{Endpoint, Notice, Phase};
@@ -33,8 +33,8 @@ impl<T: Tunnel> Endpoint<T> {
             | Phase::Refused { .. }
             | Phase::Ended => return None,
         }
-        let sealed = data.split_off(DATA_HEADER);
-        let (sequence, payload) = Payload::decode(self.tunnel.open(sealed)?)?;
+        data.advance(DATA_HEADER);
+        let (sequence, payload) = Payload::decode(self.tunnel.open(data)?)?;
         let bond = self.bond.as_mut().expect("a paired endpoint has a bond");
         bond.heard = now;
         let repeated = bond.inbound.arrive(sequence);

@@ -98,8 +98,7 @@ impl<T: Tunnel> Endpoint<T> {
     ) -> Option<Notice> {
         let attempt = match self.phase {
             Phase::Greeting { attempt } | Phase::Proving { attempt } => attempt,
-            Phase::Waiting { .. } | Phase::Paired { .. } if reason == Refusal::Expired => 0,
-            // Only an order that grew too old is refused to those who are in it.
+            Phase::Waiting { .. } | Phase::Paired { .. } if puts_out(reason) => 0,
             Phase::Waiting { .. }
             | Phase::Paired { .. }
             | Phase::Offline
@@ -110,6 +109,7 @@ impl<T: Tunnel> Endpoint<T> {
         let retry_in = retry.max(self.register_retry(attempt));
         match reason {
             Refusal::Expired => return self.end(EndReason::Expired),
+            Refusal::Replaced => return self.end(EndReason::Replaced),
             Refusal::WrongPasscode => self.passcodes_refused += 1,
             Refusal::TryLater | Refusal::NoSuchOrder | Refusal::Full => {}
         }
@@ -120,5 +120,13 @@ impl<T: Tunnel> Endpoint<T> {
         self.phase = Phase::Refused { attempt };
         self.timers.set(Timer::Register, now + retry_in);
         None
+    }
+}
+
+/// Returns true for the refusals that are also told to a side that was already in.
+fn puts_out(reason: Refusal) -> bool {
+    match reason {
+        Refusal::Expired | Refusal::Replaced => true,
+        Refusal::WrongPasscode | Refusal::TryLater | Refusal::NoSuchOrder | Refusal::Full => false,
     }
 }

@@ -1,0 +1,104 @@
+//! Messages are read as they were written, and nothing else is read.
+
+use proptest::prelude::*;
+use rstest::rstest;
+
+use super::*;
+
+fn message() -> impl Strategy<Value = Message> {
+    let number = any::<u64>;
+    let role = prop_oneof![Just(Role::Technician), Just(Role::Mechanic)];
+    let reason = prop_oneof![
+        Just(Refusal::WrongPasscode),
+        Just(Refusal::TryLater),
+        Just(Refusal::NoSuchOrder),
+        Just(Refusal::Full),
+        Just(Refusal::Expired),
+        Just(Refusal::Replaced),
+    ];
+    let peer = || proptest::option::of(1_u64..);
+    let order = || any::<u64>().prop_map(OrderNumber);
+    let sealed = proptest::collection::vec(any::<u8>(), 0..2000).prop_map(Bytes::from);
+    prop_oneof![
+        (role, number(), order()).prop_map(|(role, instance, order)| Message::Hello {
+            role,
+            instance,
+            order
+        }),
+        (number(), number()).prop_map(|(instance, cookie)| Message::Challenge { instance, cookie }),
+        (number(), order(), number(), any::<[u8; 32]>()).prop_map(
+            |(instance, order, cookie, verifier)| {
+                Message::Open { instance, order, cookie, verifier }
+            }
+        ),
+        (number(), order(), number(), any::<[u8; 32]>()).prop_map(
+            |(instance, order, cookie, proof)| { Message::Join { instance, order, cookie, proof } }
+        ),
+        (number(), number(), peer())
+            .prop_map(|(instance, channel, peer)| { Message::Granted { instance, channel, peer } }),
+        (number(), reason, any::<u32>()).prop_map(|(instance, reason, retry)| {
+            let retry = Duration::from_millis(u64::from(retry));
+            Message::Refused { instance, reason, retry }
+        }),
+        (number(), any::<u32>()).prop_map(|(channel, number)| Message::Ping { channel, number }),
+        (number(), any::<u32>(), peer()).prop_map(|(channel, number, peer)| Message::Pong {
+            channel,
+            number,
+            peer
+        }),
+        number().prop_map(|channel| Message::Unknown { channel }),
+        number().prop_map(|channel| Message::Leave { channel }),
+        number().prop_map(|channel| Message::Left { channel }),
+        (number(), sealed).prop_map(|(channel, sealed)| Message::Data { channel, sealed }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn what_was_written_is_read(message in message()) {
+        prop_assert_eq!(Message::decode(message.to_bytes()), Ok(message));
+    }
+
+    #[test]
+    fn no_bytes_upset_the_decoder(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
+        if let Ok(message) = Message::decode(Bytes::from(bytes.clone())) {
+            prop_assert_eq!(message.to_bytes(), bytes);
+        }
+    }
+
+    #[test]
+    fn a_cut_message_is_refused(message in message(), cut in 1_usize..20) {
+        let bytes = message.to_bytes();
+        let left = bytes.len().saturating_sub(cut);
+        let shorter = Message::decode(bytes.slice(..left));
+        let is_data = matches!(shorter, Ok(Message::Data { .. }));
+        prop_assert!(shorter.is_err() || is_data);
+    }
+}
+
+#[rstest]
+#[case::nothing(&[], DecodeError::Short(0))]
+#[case::one_byte(&[1], DecodeError::Short(1))]
+#[case::format(&[2, 1], DecodeError::Format(2))]
+#[case::kind(&[1, 0x7F], DecodeError::Kind(0x7F))]
+#[case::length(&[1, 9, 0], DecodeError::Length { kind: 9, body: 1 })]
+#[case::data_without_channel(&[1, 16, 0], DecodeError::Length { kind: 16, body: 1 })]
+#[case::role(
+    &[1, 1, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+    DecodeError::Value { kind: 1, value: 3 }
+)]
+fn refuses(#[case] bytes: &'static [u8], #[case] error: DecodeError) {
+    assert_eq!(Message::decode(Bytes::from_static(bytes)), Err(error));
+}
+
+#[test]
+fn a_data_message_is_known_by_its_header_alone() {
+    let sealed = Bytes::from_static(b"abc");
+    let data = Message::Data { channel: 0x0102_0304_0506_0708, sealed }.to_bytes();
+    let mut header = Vec::new();
+    put_data_header(&mut header, 0x0102_0304_0506_0708);
+    assert_eq!(header, data[..DATA_HEADER]);
+    assert_eq!(data_channel(&data), Some(0x0102_0304_0506_0708));
+    assert_eq!(data_channel(&data[..9]), None);
+    assert_eq!(data_channel(&Message::Left { channel: 1 }.to_bytes()), None);
+}
