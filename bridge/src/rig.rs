@@ -113,13 +113,13 @@ impl Rig {
         self.drain();
     }
 
-    pub fn from_vehicle(&mut self, frame: &Frame) {
+    pub fn vehicle_sends(&mut self, frame: &Frame) {
         let mechanic = self.mechanics.get_mut(&MECHANIC).expect("the rig has a mechanic");
         mechanic.handle_lan(self.now, PortInput::Frame(frame.clone()));
         self.drain();
     }
 
-    pub fn from_tester(&mut self, frame: &Frame) {
+    pub fn tester_sends(&mut self, frame: &Frame) {
         let technician = self.technicians.get_mut(&TECHNICIAN).expect("the rig has a technician");
         technician.handle_lan(self.now, PortInput::Frame(frame.clone()));
         self.drain();

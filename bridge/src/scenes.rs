@@ -25,8 +25,8 @@ fn carries_frames_of_every_size_both_ways() {
     let sizes = (1..=80).chain((81..1518).step_by(7)).chain(1380..=1390).chain(1510..=1518);
     let frames: Vec<Frame> = sizes.map(|size| frame(size as u32, size)).collect();
     for frame in &frames {
-        rig.from_vehicle(frame);
-        rig.from_tester(frame);
+        rig.vehicle_sends(frame);
+        rig.tester_sends(frame);
         rig.run(Duration::from_micros(100));
     }
     rig.run(SECOND);
@@ -44,8 +44,8 @@ fn a_frame_that_does_not_fit_is_told(#[case] datagram_limit: usize, #[case] size
     rig.add_technician(TECHNICIAN, config());
     rig.run(SECOND);
     rig.link(true);
-    rig.from_vehicle(&frame(1, size));
-    rig.from_vehicle(&frame(2, size - 1));
+    rig.vehicle_sends(&frame(1, size));
+    rig.vehicle_sends(&frame(2, size - 1));
     rig.run(SECOND);
     let dropped = BridgeEvent::Dropped { reason: DropReason::TooLong, bytes: size };
     assert!(rig.events[&MECHANIC].iter().any(|(_, event)| *event == dropped));
@@ -57,7 +57,7 @@ fn keeps_the_order_of_a_network_that_keeps_it() {
     let mut rig = Rig::paired(2);
     let frames: Vec<Frame> =
         (0..500).map(|n| frame(n, if n % 3 == 0 { 1514 } else { 60 + n as usize })).collect();
-    frames.iter().for_each(|frame| rig.from_vehicle(frame));
+    frames.iter().for_each(|frame| rig.vehicle_sends(frame));
     rig.run(SECOND);
     assert_eq!(rig.frames(TECHNICIAN), frames);
 }
@@ -70,7 +70,7 @@ fn loses_and_repeats_no_more_than_the_network(#[values(1, 2, 3, 4, 5, 6)] seed: 
     rig.pipe.jitter = Duration::from_millis(5);
     let sent: Vec<Frame> = (0..2000).map(|n| frame(n, 60 + (n as usize * 37) % 1455)).collect();
     for frame in &sent {
-        rig.from_tester(frame);
+        rig.tester_sends(frame);
         rig.run(Duration::from_micros(300));
     }
     rig.run(SECOND);
@@ -108,7 +108,7 @@ fn the_link_state_arrives_under_any_loss(#[values(1, 2, 3, 4, 5, 6, 7, 8)] seed:
 #[test]
 fn the_lan_has_no_carrier_before_pairing_and_before_the_vehicle_has() {
     let mut rig = Rig::new(1);
-    rig.from_tester(&frame(1, 60));
+    rig.tester_sends(&frame(1, 60));
     rig.run(2 * SECOND);
     assert!(rig.technicians[&TECHNICIAN].is_paired());
     assert_eq!(rig.lan[&TECHNICIAN], []);
@@ -177,7 +177,7 @@ fn a_relay_restart_is_ridden_through() {
         assert_eq!(rig.story(at).last(), Some(&BridgeEvent::Paired { resumed: true }));
         assert!(!rig.story(at).iter().any(|e| matches!(e, BridgeEvent::PeerLost { .. })));
     }
-    rig.from_vehicle(&frame(1, 60));
+    rig.vehicle_sends(&frame(1, 60));
     rig.run(SECOND);
     assert_eq!(rig.frames(TECHNICIAN), [frame(1, 60)]);
 }
@@ -262,7 +262,7 @@ fn samples_tell_round_trip_time_and_loss() {
     rig.pipe.loss = percent(5);
     rig.events.clear();
     for n in 0..20_000 {
-        rig.from_vehicle(&frame(n, 60));
+        rig.vehicle_sends(&frame(n, 60));
         rig.run(Duration::from_millis(2));
     }
     let samples: Vec<Sample> = rig.events[&MECHANIC]
@@ -302,7 +302,7 @@ fn orders_do_not_see_each_other() {
     rig.add_mechanic(21, other());
     rig.add_technician(11, other());
     rig.run(2 * SECOND);
-    rig.from_vehicle(&frame(1, 60));
+    rig.vehicle_sends(&frame(1, 60));
     rig.run(SECOND);
     assert!(rig.technicians[&11].is_paired());
     assert_eq!(rig.frames(TECHNICIAN), [frame(1, 60)]);
