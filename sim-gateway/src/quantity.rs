@@ -24,9 +24,7 @@ pub(crate) fn optional_duration<'de, D: Deserializer<'de>>(
 }
 
 /// Reads a range of durations such as `5ms..150ms`, or one duration for both ends.
-pub(crate) fn range<'de, D: Deserializer<'de>>(
-    from: D,
-) -> Result<(Duration, Duration), D::Error> {
+pub(crate) fn range<'de, D: Deserializer<'de>>(from: D) -> Result<(Duration, Duration), D::Error> {
     let text = String::deserialize(from)?;
     let (low, high) = text.split_once("..").unwrap_or((&text, &text));
     match (parse_duration(low), parse_duration(high)) {
@@ -83,9 +81,7 @@ pub(crate) fn word<'de, D: Deserializer<'de>>(from: D) -> Result<u16, D::Error> 
 }
 
 /// Reads a list of ranges of 16-bit numbers in hex, such as `0EF1..0EFF` or `0E80`.
-pub(crate) fn word_ranges<'de, D: Deserializer<'de>>(
-    from: D,
-) -> Result<Vec<(u16, u16)>, D::Error> {
+pub(crate) fn word_ranges<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<(u16, u16)>, D::Error> {
     let texts = Vec::<String>::deserialize(from)?;
     texts.iter().map(|text| parse_word_range(text).map_err(D::Error::custom)).collect()
 }

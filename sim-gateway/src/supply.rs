@@ -198,11 +198,10 @@ mod tests {
         let curve = [(1_000, 14_000), (2_000, 14_000), (2_200, 13_000), (60_000, 13_000)];
         let curve = curve.map(|(at, level)| (Duration::from_millis(at), level)).to_vec();
         let supply = Supply { milliohms: 0, curve, ..Supply::default() };
-        assert_eq!(walk(Monitor::new(supply, 0)), [
-            (1_000, 14_000),
-            (2_100, 13_500),
-            (2_200, 13_000)
-        ]);
+        assert_eq!(
+            walk(Monitor::new(supply, 0)),
+            [(1_000, 14_000), (2_100, 13_500), (2_200, 13_000)]
+        );
     }
 
     #[test]

@@ -267,3 +267,28 @@ impl DecodeError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every payload type, and by which transport which side takes it.
+    #[test]
+    fn who_takes_what() {
+        let sides = [Side::Entity, Side::Tester, Side::Observer];
+        let mut table = String::new();
+        for kind in PayloadType::NAMED.iter().copied().chain([PayloadType::Other(0x9000)]) {
+            table += &format!("{:04X}", kind.number());
+            for (transport, name) in [(Transport::Tcp, "TCP"), (Transport::Udp, "UDP")] {
+                table += &format!("  {name}:");
+                for side in sides {
+                    let taken = Rules { side, ..Rules::entity(0) }.takes(transport, kind);
+                    table +=
+                        &format!(" {:8}", if taken { format!("{side:?}") } else { "-".into() });
+                }
+            }
+            table += &format!("  {kind}\n");
+        }
+        insta::assert_snapshot!(table);
+    }
+}

@@ -108,3 +108,116 @@ impl Header {
         length.saturating_add(HEADER_LENGTH)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hsfz::{Address, ErrorCode};
+    use rstest::rstest;
+
+    const READ_VIN: &[u8] = &[0, 0, 0, 5, 0, 1, 0xF4, 0x10, 0x22, 0xF1, 0x90];
+
+    fn read_vin() -> Message {
+        Message::Diagnostic {
+            source: Address::TESTER,
+            target: Address::GATEWAY,
+            data: Bytes::from_static(&READ_VIN[8..]),
+        }
+    }
+
+    fn fed(bytes: &[u8]) -> Decoder {
+        let mut decoder = Decoder::new(16);
+        decoder.feed(bytes);
+        decoder
+    }
+
+    #[test]
+    fn incomplete_frame_is_not_yet_a_message() {
+        for length in 0..READ_VIN.len() {
+            let mut decoder = fed(&READ_VIN[..length]);
+            assert_eq!(decoder.next(), Ok(None));
+            assert_eq!(decoder.is_mid_frame(), length > 0);
+        }
+    }
+
+    #[test]
+    fn complete_frame_leaves_nothing_behind() {
+        let mut decoder = fed(READ_VIN);
+        assert_eq!(decoder.next(), Ok(Some(read_vin())));
+        assert_eq!(decoder.next(), Ok(None));
+        assert!(!decoder.is_mid_frame());
+    }
+
+    #[test]
+    fn message_shares_the_bytes_that_were_fed() {
+        let mut decoder = fed(READ_VIN);
+        let start = decoder.buffer.as_ptr();
+        let Ok(Some(Message::Diagnostic { data, .. })) = decoder.next() else {
+            panic!("a message")
+        };
+        assert_eq!(data.as_ptr(), start.wrapping_add(8));
+    }
+
+    #[test]
+    fn header_makes_room_for_its_body_once() {
+        let mut decoder = Decoder::new(4096);
+        decoder.feed(&[0, 0, 0x0F, 0xF0, 0, 1]);
+        assert_eq!(decoder.next(), Ok(None));
+        let start = decoder.buffer.as_ptr();
+        for _ in 0..0x0FF {
+            decoder.feed(&[0xAA; 16]);
+        }
+        assert_eq!(decoder.buffer.as_ptr(), start, "the body did not move while it grew");
+        assert!(decoder.next().is_ok_and(|message| message.is_some()));
+    }
+
+    #[test]
+    fn frame_at_the_limit_is_taken() {
+        let mut decoder = fed(&[0, 0, 0, 16, 0, 0x77]);
+        decoder.feed(&[0; 16]);
+        assert!(matches!(decoder.next(), Ok(Some(Message::Unknown { control: 0x77, .. }))));
+    }
+
+    #[test]
+    fn frame_above_the_limit_ends_the_stream() {
+        let mut decoder = fed(&[0, 0, 0, 17, 0, 1]);
+        let error = DecodeError::TooLarge { control: 1, length: 17, limit: 16 };
+        assert_eq!(decoder.next(), Err(error));
+        decoder.feed(READ_VIN);
+        assert_eq!(decoder.next(), Err(error));
+        assert_eq!(decoder.buffered(), 0);
+    }
+
+    #[rstest]
+    #[case::diagnostic_without_data(1, 2)]
+    #[case::diagnostic_without_target(1, 1)]
+    #[case::diagnostic_without_anything(1, 0)]
+    #[case::acknowledge_without_target(2, 1)]
+    #[case::terminal_15_of_two_bytes(0x10, 2)]
+    fn body_that_does_not_fit_is_skipped(#[case] control: u8, #[case] length: usize) {
+        let mut decoder = fed(&[0, 0, 0, u8::try_from(length).unwrap(), 0, control]);
+        decoder.feed(&[0xF4, 0x10][..length]);
+        decoder.feed(READ_VIN);
+        let error = DecodeError::Format { control: control.into(), length };
+        assert_eq!(decoder.next(), Err(error));
+        assert_eq!(error.owed_error(), Some(ErrorCode::IncorrectFormat));
+        assert_eq!(decoder.next(), Ok(Some(read_vin())), "the stream is still in step");
+    }
+
+    #[test]
+    fn acknowledge_without_echo_is_taken() {
+        let mut decoder = fed(&[0, 0, 0, 2, 0, 2, 0xF4, 0x10]);
+        let (source, target) = (Address::TESTER, Address::GATEWAY);
+        let expected = Message::Acknowledge { source, target, data: Bytes::new() };
+        assert_eq!(decoder.next(), Ok(Some(expected)));
+    }
+
+    #[rstest]
+    #[case::without_header(&READ_VIN[..5], DecodeError::Truncated { length: 5, needed: 6 })]
+    #[case::cut(&READ_VIN[..10], DecodeError::Truncated { length: 10, needed: 11 })]
+    #[case::two_frames(&[0, 0, 0, 0, 0, 0x11, 0], DecodeError::Trailing { extra: 1 })]
+    fn datagram_is_exactly_one_frame(#[case] datagram: &[u8], #[case] error: DecodeError) {
+        assert_eq!(decode_datagram(datagram), Err(error));
+        assert_eq!(error.owed_error(), None);
+    }
+}
