@@ -71,3 +71,35 @@ macro_rules! codes {
 }
 
 pub(crate) use codes;
+
+#[cfg(test)]
+mod tests {
+    use crate::doip::PayloadType;
+    use crate::uds::Nrc;
+
+    #[test]
+    fn every_number_is_kept() {
+        for number in 0..=u8::MAX {
+            assert_eq!(Nrc::from(number).number(), number);
+        }
+        for number in 0..=u16::MAX {
+            assert_eq!(PayloadType::from(number).number(), number);
+        }
+    }
+
+    #[test]
+    fn only_numbers_without_a_name_are_other() {
+        for number in 0..=u8::MAX {
+            let code = Nrc::from(number);
+            assert_eq!(matches!(code, Nrc::Other(_)), code.name().is_none());
+            assert_eq!(Nrc::NAMED.contains(&code), code.name().is_some());
+        }
+    }
+
+    #[test]
+    fn codes_print_their_name_or_their_number() {
+        assert_eq!(Nrc::WrongBlockSequenceCounter.to_string(), "wrongBlockSequenceCounter");
+        assert_eq!(Nrc::Other(0x0B).to_string(), "unknown 0B");
+        assert_eq!(PayloadType::Other(0x9000).to_string(), "unknown 9000");
+    }
+}
