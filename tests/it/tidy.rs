@@ -1,0 +1,214 @@
+//! Our own rules: layers, lengths, names, and that every file we ship can be read.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Each crate, its layer, and our crates it may use.
+const LAYERS: &[(&str, u8, &[&str])] = &[
+    ("wire", 0, &[]),
+    ("node", 0, &[]),
+    ("netem-rs", 1, &["node"]),
+    ("sim-ecus", 1, &["wire", "node"]),
+    ("bridge", 1, &["node"]),
+    ("record", 1, &["node"]),
+    ("sim-gateway", 2, &["wire", "node", "sim-ecus"]),
+    ("sim-vci", 2, &["wire", "node"]),
+    ("scenarios", 2, &["wire", "node", "netem-rs"]),
+    ("capture", 2, &["wire", "record"]),
+    ("lab", 3, BELOW),
+    ("report", 3, &["record"]),
+    ("live", 4, BELOW),
+    ("benchcar", 5, BELOW),
+    ("tests", 6, BELOW),
+];
+
+/// Every crate of a lower layer.
+const BELOW: &[&str] = &["*"];
+
+const LINES_PER_FILE: usize = 500;
+
+/// Names that say nothing about what is inside.
+const EMPTY_NAMES: &[&str] =
+    &["mod", "util", "utils", "common", "types", "helper", "helpers", "misc", "imp", "manager"];
+
+#[test]
+fn crates_depend_on_lower_layers_only() {
+    let layers: BTreeMap<&str, (u8, &[&str])> =
+        LAYERS.iter().map(|(name, layer, uses)| (*name, (*layer, *uses))).collect();
+    let packages = packages();
+    let ours: BTreeSet<String> = packages.iter().map(|package| package.name.clone()).collect();
+    let known: BTreeSet<String> = layers.keys().map(|name| name.to_string()).collect();
+    assert_eq!(ours, known, "every crate has a layer, and every layer's crates exist");
+    for package in &packages {
+        let (layer, uses) = layers[package.name.as_str()];
+        for dependency in package.dependencies.iter().filter(|dependency| ours.contains(*dependency)) {
+            let allowed = if uses == BELOW {
+                layers[dependency.as_str()].0 < layer
+            } else {
+                uses.contains(&dependency.as_str())
+            };
+            assert!(allowed, "{} (layer {layer}) may not use {dependency}", package.name);
+        }
+    }
+}
+
+#[test]
+fn only_live_names_tokio() {
+    for package in packages() {
+        let names = package.dependencies.iter().any(|dependency| dependency.starts_with("tokio"));
+        assert_eq!(names, package.name == "live", "tokio in {}", package.name);
+    }
+}
+
+#[test]
+fn every_crate_keeps_the_workspace_lints_and_begins_with_its_sentence() {
+    for package in packages() {
+        let manifest = read(&package.manifest);
+        assert!(manifest.contains("[lints]\nworkspace = true"), "lints of {}", package.name);
+        if package.name == "tests" {
+            continue;
+        }
+        let folder = package.manifest.parent().expect("a manifest lies in a folder");
+        let root = ["src/lib.rs", "src/main.rs"].map(|file| folder.join(file));
+        let root = root.iter().find(|file| file.exists()).expect("a crate has a root");
+        let first = read(root).lines().next().unwrap_or_default().to_owned();
+        assert_eq!(first, format!("//! {}", package.description), "{}", root.display());
+    }
+}
+
+#[test]
+fn files_are_short_and_their_names_say_something() {
+    let sources = files("rs");
+    assert!(sources.len() > 50, "only {} sources found", sources.len());
+    for file in sources {
+        let lines = read(&file).lines().count();
+        assert!(lines <= LINES_PER_FILE, "{} has {lines} lines", file.display());
+        let relative = file.strip_prefix(root()).expect("a file of ours");
+        for part in relative.with_extension("").components() {
+            let part = part.as_os_str().to_string_lossy().to_lowercase();
+            assert!(!EMPTY_NAMES.contains(&part.as_str()), "{} has an empty name", file.display());
+        }
+    }
+}
+
+#[test]
+fn every_benchmark_is_declared() {
+    let manifests: String = packages().iter().map(|package| read(&package.manifest)).collect();
+    let benches = files_in("benches", "rs");
+    assert!(!benches.is_empty());
+    for bench in benches {
+        let name = bench.file_name().expect("a file has a name").to_string_lossy().into_owned();
+        assert!(manifests.contains(&format!("benches/{name}\"")), "{name} is never built");
+    }
+}
+
+#[test]
+fn every_yaml_file_parses() {
+    for folder in ["scenarios/library", "sim-ecus/profiles", "sim-gateway/vehicles", "ci"] {
+        let found: Vec<PathBuf> =
+            ["yaml", "yml"].iter().flat_map(|kind| files_in(folder, kind)).collect();
+        assert!(!found.is_empty(), "{folder} has no YAML");
+        for file in found {
+            let parsed: Result<Value, _> = serde_saphyr::from_str(&read(&file));
+            if let Err(error) = parsed {
+                panic!("{}: {error}", file.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_gate_runs_what_the_readme_says() {
+    let gate = read(&root().join(".ci/run"));
+    let readme = read(&root().join("README.md"));
+    let commands: Vec<&str> = readme
+        .lines()
+        .filter_map(|line| line.strip_prefix("    cargo "))
+        .map(|command| command.split('#').next().unwrap_or_default().trim())
+        .collect();
+    assert!(commands.contains(&"test --workspace"), "{commands:?}");
+    for command in commands {
+        let runs = gate.lines().any(|line| line.trim_end().ends_with(&format!("cargo {command}")));
+        assert!(runs, "the gate never runs `cargo {command}`");
+    }
+}
+
+#[test]
+fn scripts_can_be_run() {
+    for script in [".ci/run", "ci/peers/run", "ci/captures", "ci/determinism"] {
+        let text = read(&root().join(script));
+        assert!(text.starts_with("#!"), "{script} does not say what runs it");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = fs::metadata(root().join(script)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o111, 0o111, "{script} is not executable");
+        }
+    }
+}
+
+/// What a manifest says, as cargo reads it.
+struct Package {
+    name: String,
+    description: String,
+    manifest: PathBuf,
+    dependencies: BTreeSet<String>,
+}
+
+fn packages() -> Vec<Package> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    list(&metadata["packages"])
+        .iter()
+        .map(|package| Package {
+            name: text(&package["name"]),
+            description: text(&package["description"]),
+            manifest: PathBuf::from(text(&package["manifest_path"])),
+            dependencies: list(&package["dependencies"])
+                .iter()
+                .map(|dependency| text(&dependency["name"]))
+                .collect(),
+        })
+        .collect()
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
+}
+
+fn read(file: &Path) -> String {
+    fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+}
+
+fn files(extension: &str) -> Vec<PathBuf> {
+    files_in(".", extension)
+}
+
+fn files_in(folder: &str, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = fs::read_dir(&folder) else { continue };
+        for entry in entries {
+            let path = entry.unwrap().path();
+            let name = path.file_name().expect("an entry has a name").to_string_lossy().into_owned();
+            if path.is_dir() && name != "target" && (name == ".ci" || !name.starts_with('.')) {
+                folders.push(path);
+            } else if path.extension().is_some_and(|kind| kind == extension) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
