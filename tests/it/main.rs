@@ -1,1 +1,3 @@
 //! Worlds: scenario and seed in, report out.
+
+mod tidy;
