@@ -7,8 +7,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wire::doip::{DecodeError, Decoder, HEADER_LENGTH, Message, Rules, Side, Versions};
 use wire::doip::decode_datagram;
+use wire::doip::{DecodeError, Decoder, HEADER_LENGTH, Message, Rules, Side, Versions};
 
 type Found = Vec<Result<Message, DecodeError>>;
 

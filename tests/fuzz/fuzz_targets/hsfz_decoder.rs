@@ -6,8 +6,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wire::hsfz::{AliveBody, DecodeError, Decoder, HEADER_LENGTH, Identification, Message};
 use wire::hsfz::decode_datagram;
+use wire::hsfz::{AliveBody, DecodeError, Decoder, HEADER_LENGTH, Identification, Message};
 
 type Found = Vec<Result<Message, DecodeError>>;
 

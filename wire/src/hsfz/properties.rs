@@ -141,7 +141,9 @@ proptest! {
     fn a_datagram_is_one_frame_or_an_error(bytes in stream()) {
         match decode_datagram(&bytes) {
             Ok(message) => prop_assert_eq!(message.to_bytes(), bytes),
-            Err(error) => prop_assert!(error.owed_error().is_none() || bytes.len() >= HEADER_LENGTH),
+            Err(error) => {
+                prop_assert!(error.owed_error().is_none() || bytes.len() >= HEADER_LENGTH);
+            }
         }
     }
 

@@ -50,12 +50,16 @@ mod tests {
     #[case::positive(&[0x62, 0xF1, 0x90], Answer::Positive { sid: 0x22 })]
     #[case::high_service(&[0xC5, 0x02], Answer::Positive { sid: 0x85 })]
     #[case::pending(&[0x7F, 0x31, 0x78], Answer::Pending { sid: 0x31 })]
-    #[case::negative(&[0x7F, 0x22, 0x31], Answer::Negative { sid: 0x22, nrc: Nrc::RequestOutOfRange })]
-    #[case::unknown_nrc(&[0x7F, 0x22, 0xF5], Answer::Negative { sid: 0x22, nrc: Nrc::Other(0xF5) })]
+    #[case::negative(&[0x7F, 0x22, 0x31], refused(Nrc::RequestOutOfRange))]
+    #[case::unknown_nrc(&[0x7F, 0x22, 0xF5], refused(Nrc::Other(0xF5)))]
     #[case::cut(&[0x7F, 0x22], Answer::Malformed)]
     #[case::request(&[0x22, 0xF1, 0x90], Answer::Malformed)]
     #[case::empty(&[], Answer::Malformed)]
     fn classify_tells_kinds_apart(#[case] response: &[u8], #[case] expected: Answer) {
         assert_eq!(classify(response), expected);
+    }
+
+    fn refused(nrc: Nrc) -> Answer {
+        Answer::Negative { sid: 0x22, nrc }
     }
 }

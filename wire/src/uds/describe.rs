@@ -1,6 +1,7 @@
 //! Bytes into words for people.
 //!
-//! Words are one line of at most 200 characters, whatever the bytes; long data is shown by its head.
+//! Words are one line of at most 200 characters, whatever the bytes; of long data, the head is
+//! shown.
 
 mod request;
 mod response;
