@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde::Deserialize;
 
 use crate::ProfileError;
@@ -265,11 +266,11 @@ impl Dialect {
     }
 
     /// Returns the bytes of a request that its acknowledge repeats.
-    pub(crate) fn echo<'a>(&self, data: &'a bytes::Bytes) -> &'a [u8] {
+    pub(crate) fn echo(&self, data: &Bytes) -> Bytes {
         match self.ack_echo {
-            AckEcho::Five => &data[..data.len().min(5)],
-            AckEcho::Full => data,
-            AckEcho::None => &[],
+            AckEcho::Five => data.slice(..data.len().min(5)),
+            AckEcho::Full => data.clone(),
+            AckEcho::None => Bytes::new(),
         }
     }
 }

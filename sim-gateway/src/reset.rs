@@ -69,7 +69,7 @@ pub struct ResetOverride {
     pub while_starting: Option<WhileStarting>,
 }
 
-/// Why the gateway resets, or its link goes.
+/// Why the gateway resets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ResetCause {
     /// The gateway unit restarted: `11 01`, the end of its flash, or S3 in the bootloader.
@@ -82,8 +82,6 @@ pub enum ResetCause {
     Brownout,
     /// A scenario asked for it.
     Fault,
-    /// The Ethernet-switch hold routine: the link alone, the stack stays.
-    SwitchHold,
 }
 
 /// A step of the sequence.
@@ -122,6 +120,8 @@ struct Run {
     phase: ResetPhase,
     /// When the phase ends; `None` while the supply is gone.
     ends: Option<Instant>,
+    /// When the reset began.
+    since: Instant,
     /// Whether `phase` has yet to be told.
     fresh: bool,
 }
@@ -180,22 +180,24 @@ impl ResetMachine {
     }
 
     /// Begins a reset. One that runs already is begun anew without its reply; without power
-    /// nothing can be reset.
-    pub(crate) fn begin(&mut self, now: Instant, cause: ResetCause, times: ResetTimes) {
+    /// nothing can be reset, and false is returned.
+    pub(crate) fn begin(&mut self, now: Instant, cause: ResetCause, times: ResetTimes) -> bool {
         let phase = match &self.state {
             State::Ready => ResetPhase::Reply,
-            State::Running(run) if run.ends.is_none() => return,
+            State::Running(run) if run.ends.is_none() => return false,
             State::Running(run) if run.phase == ResetPhase::Reply => ResetPhase::Reply,
             State::Running(_) => ResetPhase::StackGone,
         };
         let ends = Some(now + times.of(phase));
-        self.state = State::Running(Run { cause, times, phase, ends, fresh: true });
+        self.state = State::Running(Run { cause, times, phase, ends, since: now, fresh: true });
+        true
     }
 
     /// Takes the power away: the sequence stops after the link is gone.
-    pub(crate) fn power_off(&mut self, times: ResetTimes) {
+    pub(crate) fn power_off(&mut self, now: Instant, times: ResetTimes) {
         let (cause, phase) = (ResetCause::Brownout, ResetPhase::LinkDown);
-        self.state = State::Running(Run { cause, times, phase, ends: None, fresh: true });
+        self.state =
+            State::Running(Run { cause, times, phase, ends: None, since: now, fresh: true });
     }
 
     /// Gives the power back: the link returns and the gateway boots.
@@ -224,8 +226,22 @@ impl ResetMachine {
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         match &self.state {
             State::Ready => None,
+            State::Running(run) if run.fresh => Some(run.since),
             State::Running(run) => run.ends,
         }
+    }
+
+    /// Returns the step a reset is in.
+    pub(crate) fn phase(&self) -> ResetPhase {
+        match &self.state {
+            State::Ready => ResetPhase::Ready,
+            State::Running(run) => run.phase,
+        }
+    }
+
+    /// Returns whether the power is gone.
+    pub(crate) fn is_dark(&self) -> bool {
+        matches!(&self.state, State::Running(run) if run.ends.is_none())
     }
 
     /// Returns the running reset's times.
@@ -300,7 +316,7 @@ mod tests {
     #[test]
     fn a_brownout_stays_dark_until_the_power_returns() {
         let mut machine = ResetMachine::new();
-        machine.power_off(ResetTimes::default());
+        machine.power_off(Instant::ZERO, ResetTimes::default());
         assert_eq!(walk(&mut machine, Instant::ZERO), "+0.000000000s LinkDown\n");
         machine.power_on(Instant::from_secs(30));
         insta::assert_snapshot!(walk(&mut machine, Instant::from_secs(30)), @r"

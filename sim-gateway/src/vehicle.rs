@@ -1,9 +1,11 @@
 //! Vehicles: what one kind of car has behind its port, read from `vehicles/*.yaml`.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde_saphyr::Spanned;
+use sim_ecus::EcuProfile;
 
 use crate::dialect::Dialect;
 use crate::entity::EntityProfile;
@@ -138,6 +140,13 @@ impl VehicleProfile {
         SHIPPED.iter().map(|(name, _)| *name)
     }
 
+    /// Returns the VIN as the wire carries it; a VIN of another length is cut or filled with `0`.
+    pub fn vin_bytes(&self) -> [u8; 17] {
+        let mut vin = [b'0'; 17];
+        vin.iter_mut().zip(self.vin.bytes()).for_each(|(to, from)| *to = from);
+        vin
+    }
+
     /// Reads a vehicle file.
     pub fn from_yaml(name: &str, text: &str) -> Result<Self, ProfileError> {
         let file: VehicleFile = serde_saphyr::from_str(text).map_err(ProfileError::syntax)?;
@@ -226,12 +235,7 @@ impl VehicleFile {
             let problem = format!("`{vin}` is not a VIN of 17 letters and digits");
             return Err(ProfileError::at(self.vin.referenced, problem));
         }
-        for unit in std::iter::once(&self.gateway).chain(&self.housing) {
-            if !self.units.iter().any(|known| known.value == unit.value) {
-                let problem = format!("`{}` is not among the units", unit.value);
-                return Err(ProfileError::at(unit.referenced, problem));
-            }
-        }
+        self.check_units()?;
         let recovery = &self.supply.recovery;
         if recovery.value.0 < self.supply.brownout {
             let problem = "the recovery voltage is below the brown-out voltage";
@@ -246,6 +250,29 @@ impl VehicleFile {
             Some((doip, problem)) => Err(ProfileError::at(doip.referenced, problem)),
             None => Ok(()),
         }
+    }
+}
+
+impl VehicleFile {
+    fn check_units(&self) -> Result<(), ProfileError> {
+        let mut addresses = BTreeSet::new();
+        for unit in &self.units {
+            let Some(profile) = EcuProfile::named(&unit.value) else {
+                let error = ProfileError::unknown("unit", &unit.value, EcuProfile::names());
+                return Err(ProfileError::at(unit.referenced, error.to_string()));
+            };
+            if !addresses.insert(profile.address) {
+                let problem = format!("another unit has the address of `{}`", unit.value);
+                return Err(ProfileError::at(unit.referenced, problem));
+            }
+        }
+        for unit in std::iter::once(&self.gateway).chain(&self.housing) {
+            if !self.units.iter().any(|known| known.value == unit.value) {
+                let problem = format!("`{}` is not among the units", unit.value);
+                return Err(ProfileError::at(unit.referenced, problem));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -315,6 +342,8 @@ mod tests {
     #[case::unit("link-down: 4s", "link-down: 4", Some(12))]
     #[case::voltage("battery: 12.6V", "battery: lots", Some(20))]
     #[case::gateway("gateway: zgw", "gateway: zgv", Some(7))]
+    #[case::stranger("egs, dme", "egs, dmx", Some(6))]
+    #[case::twins("egs, dme", "egs, egs", Some(6))]
     #[case::dialect("dialect: default", "dialect: klingon", Some(5))]
     #[case::vin("vin: WBASMTEST00000001", "vin: WBASMTEST", Some(2))]
     #[case::mac("mac: 02:00:00:BC:00:01", "mac: 02:00:00", Some(3))]
