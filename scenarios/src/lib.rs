@@ -1,24 +1,64 @@
 //! Reads scenarios; plays the tester's part in them.
 //!
-//! * [`step`]: what a scenario does, one key per step; how a step may end.
-//! * [`link`]: which protocol is spoken, and what is plugged into the car.
-//! * [`hex`]: bytes to send, and patterns an answer has to begin with.
-//! * [`time`]: durations, and ranges of them that are drawn from the seed.
-//! * [`size`]: amounts of memory.
+//! * [`read`](mod@read): from a file to a [`Scenario`], or to everything that is wrong with it.
+//! * [`scenario`]: what a scenario says.
+//! * [`step`]: what is done, one key per step; how a step may end.
+//! * [`fault`], [`trigger`], [`ecu_fault`]: what goes wrong, and when.
+//! * [`expect`], [`threshold`], [`bound`]: what has to come out.
+//! * [`link`], [`leg`], [`ecu`], [`client`]: what is between tester and car, the car, the tester.
+//! * [`hex`], [`time`], [`voltage`]: values written as text.
+//! * [`schema`](mod@schema): the JSON Schema of a scenario file.
+//! * [`catalogue`]: what exists, told by whoever knows the vehicles.
+//! * [`error`]: what is wrong with a scenario, and where.
 //! * [`tester`]: the client that carries out the steps.
 //! * [`conversation`]: steps of several exchanges, written as straight lines.
+//!
+//! Beneath: `yaml` (text as a tree that knows its places, and types from it), `check` (what types
+//! cannot say), `text` (types that are written as text).
 
+pub mod bound;
+pub mod catalogue;
+mod check;
+pub mod client;
 pub mod conversation;
+pub mod ecu;
+pub mod ecu_fault;
+pub mod error;
+pub mod expect;
+pub mod fault;
 pub mod hex;
+pub mod leg;
 pub mod link;
-pub mod size;
+pub mod read;
+pub mod scenario;
+pub mod schema;
 pub mod step;
 pub mod tester;
 mod text;
+pub mod threshold;
 pub mod time;
+pub mod trigger;
+pub mod voltage;
+mod yaml;
 
+pub use bound::Bound;
+pub use catalogue::{Catalogue, EcuFacts, VehicleFacts};
+pub use client::{ClientSetup, TcpStack};
+pub use ecu::{Condition, EcuSetup, EndState};
+pub use ecu_fault::{DtcNumber, EcuAction, EcuFault};
+pub use error::{ScenarioError, ScenarioErrors};
+pub use expect::{EcuExpectation, Expectations, FaultsExpected};
+pub use fault::{Action, Fault};
 pub use hex::{Expected, HexBytes, Pattern};
+pub use leg::Leg;
 pub use link::{Interface, Protocol};
-pub use size::Size;
+pub use read::{parse, parse_bytes, read};
+pub use scenario::{Bridge, Network, Scenario, Supply};
+pub use schema::schema;
 pub use step::{Outcome, Step};
+pub use threshold::{Limit, Quantile, Threshold};
 pub use time::TimeRange;
+pub use trigger::{Event, LinkName, Phase, Trigger};
+pub use voltage::{Charger, Voltage};
+pub use yaml::Setting;
+pub use yaml::setting::SettingError;

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
+use netem_rs::ByteSize;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::hex::{Expected, HexBytes};
-use crate::size::Size;
 use crate::time::TimeRange;
 
 /// One step of a scenario: a single key, its deed in [`conversation`](crate::conversation).
@@ -62,7 +62,7 @@ pub struct Program {
     pub image: String,
     /// How much is written, such as `64KiB`; absent for as much as the control unit holds.
     #[serde(default)]
-    pub size: Option<Size>,
+    pub size: Option<ByteSize>,
 }
 
 /// The control unit a step works on.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use netem_rs::{DurationText, UnitError};
 use node::Seed;
 
 use crate::text::text_type;
@@ -22,26 +23,12 @@ text_type!(
     "a duration such as `50ms`, `2s` or `3min`, or a range such as `20ms..80ms`"
 );
 
-/// Why a text is no duration.
+/// Why a text is no duration, or no range of them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TimeError {
-    /// There are no digits.
-    #[error("`{0}` is not a duration: write a number and a unit, such as `50ms`, `2s` or `3min`")]
-    NotANumber(String),
-    /// A number without a unit.
-    #[error("a duration needs a unit: `{0}ms`, `{0}s` or `{0}min`")]
-    NoUnit(String),
-    /// The unit is unknown.
-    #[error("`{unit}` is not a unit of time: use ns, us, ms, s, min or h, such as `{digits}ms`")]
-    Unit {
-        /// The number before the unit.
-        digits: String,
-        /// What stands where the unit should.
-        unit: String,
-    },
-    /// Longer than a run may last.
-    #[error("`{0}` is longer than {max}h", max = LIMIT_HOURS)]
-    TooLong(String),
+    /// A duration is not one.
+    #[error(transparent)]
+    Unit(#[from] UnitError),
     /// The range ends before it begins.
     #[error("the range `{0}` ends before it begins: write the smaller duration first")]
     Backwards(String),
@@ -79,9 +66,9 @@ impl FromStr for TimeRange {
 
     fn from_str(text: &str) -> Result<Self, TimeError> {
         let Some((low, high)) = text.split_once("..") else {
-            return parse_duration(text).map(Self::exactly);
+            return Ok(Self::exactly(text.parse::<DurationText>()?.0));
         };
-        let (low, high) = (parse_duration(low)?, parse_duration(high)?);
+        let (low, high) = (low.parse::<DurationText>()?.0, high.parse::<DurationText>()?.0);
         if low > high {
             return Err(TimeError::Backwards(text.to_owned()));
         }
@@ -92,68 +79,11 @@ impl FromStr for TimeRange {
 impl fmt::Display for TimeRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.low == self.high {
-            return f.write_str(&print_duration(self.low));
+            return DurationText(self.low).fmt(f);
         }
-        write!(f, "{}..{}", print_duration(self.low), print_duration(self.high))
+        write!(f, "{}..{}", DurationText(self.low), DurationText(self.high))
     }
 }
-
-/// Reads a duration such as `1.5s`, exact to the nanosecond.
-///
-/// # Errors
-///
-/// Says what is wrong with the text, and which forms are right.
-pub fn parse_duration(text: &str) -> Result<Duration, TimeError> {
-    let text = text.trim();
-    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let (digits, unit) = text.split_at(split);
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    let is_number = !whole.is_empty() && !fraction.contains('.') && !digits.ends_with('.');
-    if !is_number {
-        return Err(TimeError::NotANumber(text.to_owned()));
-    }
-    let unit_nanos: u64 = match unit.trim_start() {
-        "ns" => 1,
-        "us" | "µs" => 1_000,
-        "ms" => 1_000_000,
-        "s" => 1_000_000_000,
-        "min" => 60_000_000_000,
-        "h" => 3_600_000_000_000,
-        "" => return Err(TimeError::NoUnit(digits.to_owned())),
-        other => {
-            let unit = other.to_owned();
-            return Err(TimeError::Unit { digits: digits.to_owned(), unit });
-        }
-    };
-    let too_long = || TimeError::TooLong(text.to_owned());
-    let whole: u64 = whole.parse().map_err(|_| too_long())?;
-    let mut nanos = whole.checked_mul(unit_nanos).ok_or_else(too_long)?;
-    let mut place = unit_nanos;
-    for digit in fraction.bytes() {
-        place /= 10;
-        nanos = nanos.saturating_add(place * u64::from(digit - b'0'));
-    }
-    if nanos > LIMIT_HOURS * 3_600_000_000_000 {
-        return Err(too_long());
-    }
-    Ok(Duration::from_nanos(nanos))
-}
-
-/// Prints a duration in the largest unit that keeps it whole, such as `1500ms`.
-pub fn print_duration(duration: Duration) -> String {
-    let nanos = duration.as_nanos();
-    let units = [("h", 3_600_000_000_000), ("min", 60_000_000_000), ("s", 1_000_000_000)];
-    let small = [("ms", 1_000_000), ("us", 1_000)];
-    for (unit, size) in units.into_iter().chain(small) {
-        if nanos >= size && nanos.is_multiple_of(size) {
-            return format!("{}{unit}", nanos / size);
-        }
-    }
-    if nanos == 0 { "0s".to_owned() } else { format!("{nanos}ns") }
-}
-
-/// The longest duration a scenario may name.
-const LIMIT_HOURS: u64 = 1_000;
 
 #[cfg(test)]
 mod tests {
@@ -179,8 +109,7 @@ mod tests {
     #[case::two_points("1.2.3s")]
     #[case::open_point("1.s")]
     #[case::backwards("80ms..20ms")]
-    #[case::too_long("1001h")]
-    #[case::overflow("99999999999999999999h")]
+    #[case::open("20ms..")]
     fn refuses_what_is_no_duration(#[case] text: &str) {
         assert!(text.parse::<TimeRange>().is_err());
     }

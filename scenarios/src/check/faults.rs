@@ -1,0 +1,205 @@
+//! Checks of the faults.
+
+use crate::catalogue::VehicleFacts;
+use crate::ecu_fault::EcuAction;
+use crate::fault::{Action, Blackout, Fault, Frames, GatewayReset, NetworkChange, SupplyChange};
+use crate::read::Reader;
+use crate::scenario::Bridge;
+use crate::step::Step;
+use crate::trigger::{Event, Trigger};
+use crate::yaml::tree::Tree;
+
+use super::{check_leg, known_ecu, place, steps};
+
+/// What the faults strike.
+pub(super) struct World<'a> {
+    /// The vehicle.
+    pub facts: Option<&'a VehicleFacts>,
+    /// The steps, none where one is wrong.
+    pub steps: &'a [Option<Step>],
+    /// What carries frames.
+    pub bridge: Bridge,
+}
+
+/// Reads and checks the faults; one entry per element of the list, none where it is wrong.
+pub(super) fn faults(reader: &mut Reader, tree: &Tree, world: &World) -> Vec<Option<Fault>> {
+    let faults: Vec<Option<Fault>> = reader.list(tree, "faults");
+    let items = tree.get("faults").map_or(&[][..], Tree::items);
+    if faults.len() > MOST {
+        let help = format!("{MOST} are the most");
+        reader.fail(place(tree, &["faults"]), format!("these are {} faults", faults.len()), help);
+    }
+    for (fault, item) in faults.iter().zip(items) {
+        if let Some(fault) = fault {
+            world.trigger(reader, &fault.when, item);
+            world.action(reader, fault, item);
+        }
+    }
+    faults
+}
+
+impl World<'_> {
+    fn trigger(&self, reader: &mut Reader, trigger: &Trigger, tree: &Tree) {
+        let when = tree.get("when").unwrap_or(tree);
+        if let Some(name) = trigger.event.ecu() {
+            known_ecu(reader, self.facts, name, place(when, &["ecu"]));
+        }
+        match &trigger.event {
+            Event::Step(number) if *number > self.steps.len() => {
+                let message = format!("there is no step {number}");
+                let help = format!("steps are counted from 1 to {}", self.steps.len());
+                reader.fail(place(when, &["step"]), message, help);
+            }
+            Event::Block { ecu, block } => self.block(reader, ecu, *block, when, "block"),
+            Event::Erase { ecu, .. } => {
+                if !self.programs(ecu) {
+                    never(reader, when, "erase", ecu);
+                }
+            }
+            Event::Frame { .. } => self.bridge_is_there(reader, when, "link"),
+            Event::At(_) | Event::Step(_) | Event::Reset { .. } | Event::GatewayReset(_) => {}
+        }
+    }
+
+    fn action(&self, reader: &mut Reader, fault: &Fault, tree: &Tree) {
+        let action = tree.get("do").unwrap_or(tree);
+        let key = fault.action.key();
+        let below = action.get(key).unwrap_or(action);
+        match &fault.action {
+            Action::GatewayReset(reset) => gateway_reset(reader, reset, below),
+            Action::Blackout(Blackout { lasts, .. }) => {
+                self.bridge_is_there(reader, action, key);
+                some_time(reader, below, lasts.high());
+            }
+            Action::Network(change) => {
+                self.bridge_is_there(reader, action, key);
+                network_change(reader, change, below);
+            }
+            Action::RelayCrash(_) => self.bridge_is_there(reader, action, key),
+            Action::TesterCrash(_) => {}
+            Action::Supply(SupplyChange { battery: None, charger: None }) => {
+                let help = "add `battery: 11V` or `charger: off`";
+                reader.fail(&below.span, "nothing about the supply changes", help);
+            }
+            Action::Supply(_) => {}
+            Action::LinkDown(link) => some_time(reader, below, link.lasts.high()),
+            Action::Drop(frames) | Action::Damage(frames) | Action::Duplicate(frames) => {
+                frame_fault(reader, fault, *frames, action, key);
+            }
+            Action::Ecu(EcuAction { name, fault }) => {
+                known_ecu(reader, self.facts, name, place(below, &["name"]));
+                if let Some((key, block)) = fault.block() {
+                    self.block(reader, name, block, below, key);
+                }
+            }
+        }
+    }
+
+    /// Checks that a control unit is programmed, with an image that has such a block.
+    fn block(&self, reader: &mut Reader, ecu: &str, block: u32, tree: &Tree, key: &str) {
+        if !self.programs(ecu) {
+            return never(reader, tree, key, ecu);
+        }
+        let Some(facts) = self.facts.and_then(|facts| facts.ecus.get(ecu)) else { return };
+        let last = self.sizes(ecu).into_iter().map(|size| facts.last_block(size)).max();
+        if last.is_some_and(|last| u64::from(block) > last) {
+            let last = last.unwrap_or_default();
+            let message = format!("no download of {ecu} has a block {block}");
+            reader.fail(place(tree, &[key]), message, format!("the last one is {last}"));
+        }
+    }
+
+    fn programs(&self, ecu: &str) -> bool {
+        let wanted = |step: &Step| matches!(step, Step::Program(program) if program.ecu == ecu);
+        steps::any(self.steps, &wanted)
+    }
+
+    /// Returns the sizes of the images a control unit is programmed with.
+    fn sizes(&self, ecu: &str) -> Vec<Option<u64>> {
+        let mut found = Vec::new();
+        let mut left: Vec<&Step> = self.steps.iter().flatten().collect();
+        while let Some(step) = left.pop() {
+            match step {
+                Step::Program(program) if program.ecu == ecu => {
+                    found.push(program.size.map(|size| size.0));
+                }
+                Step::Repeat(repeat) => left.extend(&repeat.steps),
+                Step::Identify
+                | Step::Scan
+                | Step::Request(_)
+                | Step::Program(_)
+                | Step::Code(_)
+                | Step::InitialiseAdaptations(_)
+                | Step::Reset(_)
+                | Step::ClearFaults
+                | Step::Wait(_) => {}
+            }
+        }
+        found
+    }
+
+    fn bridge_is_there(&self, reader: &mut Reader, tree: &Tree, key: &str) {
+        if self.bridge == Bridge::None {
+            let span = tree.entry(key).map_or(&tree.span, |(key, _)| &key.span);
+            let help = "take `bridge: none` away, or this fault";
+            reader.fail(span, format!("there is no `{key}` without a bridge"), help);
+        }
+    }
+}
+
+fn never(reader: &mut Reader, tree: &Tree, key: &str, ecu: &str) {
+    let message = format!("this never happens: no step programs `{ecu}`");
+    let help = format!("add `- program: {{ ecu: {ecu}, image: … }}` to the steps");
+    reader.fail(place(tree, &[key]), message, help);
+}
+
+fn some_time(reader: &mut Reader, tree: &Tree, longest: std::time::Duration) {
+    if longest.is_zero() {
+        reader.fail(place(tree, &["for"]), "this lasts for no time", "write `for: 3s`");
+    }
+}
+
+fn gateway_reset(reader: &mut Reader, reset: &GatewayReset, tree: &Tree) {
+    let long = std::time::Duration::from_secs(600);
+    let named =
+        [("link-down", reset.link_down), ("boot", reset.boot), ("starting", reset.starting)];
+    for (key, _) in named.into_iter().filter(|(_, time)| time.is_some_and(|t| t.high() > long)) {
+        let message = "no gateway takes longer than 10 minutes";
+        reader.fail(place(tree, &[key]), message, "write `10min` or less");
+    }
+}
+
+fn network_change(reader: &mut Reader, change: &NetworkChange, tree: &Tree) {
+    let legs = [("technician", &change.technician), ("mechanic", &change.mechanic)];
+    if legs.iter().all(|(_, leg)| leg.is_none()) {
+        let help = "add `mechanic: { loss: 1% }`";
+        reader.fail(&tree.span, "nothing about the network changes", help);
+    }
+    for (name, leg) in legs {
+        let Some(leg) = leg else { continue };
+        let fixed = leg.up.delay.or(leg.down.delay).is_some() && leg.rtt.is_some();
+        // Keys not named stay as they are, so only what contradicts itself is wrong here.
+        if fixed {
+            check_leg(reader, &tree.span, Some(tree), name, leg);
+        }
+    }
+}
+
+fn frame_fault(reader: &mut Reader, fault: &Fault, frames: Frames, tree: &Tree, key: &str) {
+    let span = tree.entry(key).map_or(&tree.span, |(key, _)| &key.span);
+    if !matches!(fault.when.event, Event::Frame { .. }) {
+        let help = "trigger it by a frame: `when: { link: mechanic-down, frame: 100 }`";
+        reader.fail(span, format!("`{key}` has to know which frame"), help);
+    }
+    if !fault.when.after.high().is_zero() {
+        let help = "take `after` away";
+        reader.fail(span, format!("`{key}` strikes the frame itself, not later"), help);
+    }
+    if frames.frames == 0 {
+        let span = place(tree, &[key, "frames"]);
+        reader.fail(span, "0 frames are none", "write `frames: 1` or more");
+    }
+}
+
+/// The most faults a scenario may have.
+const MOST: usize = 1_000;
