@@ -222,6 +222,20 @@ proptest! {
     }
 
     #[test]
+    fn a_drop_list_changes_nothing_for_other_frames(
+        impairment in impairment(), seed: u64, arrivals in arrivals(),
+    ) {
+        let list = impairment.drop.clone().unwrap_or_default();
+        let timeless = Impairment { rate: None, ..impairment };
+        let others = |losses: Vec<Option<LossReason>>| -> Vec<_> {
+            (0..).zip(losses).filter(|(index, _)| !list.contains(index)).collect()
+        };
+        let with_list = Run::of(&timeless, seed, &arrivals).losses();
+        let without = Impairment { drop: None, ..timeless };
+        prop_assert_eq!(others(with_list), others(Run::of(&without, seed, &arrivals).losses()));
+    }
+
+    #[test]
     fn the_contract_holds_after_every_frame(
         impairment in impairment(), seed: u64, arrivals in arrivals(),
     ) {
