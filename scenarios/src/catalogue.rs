@@ -44,9 +44,13 @@ impl EcuFacts {
 
     /// Returns the number of the last block of the longest download, when `size` bytes are
     /// written in all; everything it holds where `size` is none.
+    ///
+    /// A size is shared between the areas like the room they have.
     pub fn last_block(&self, size: Option<u64>) -> u64 {
-        let longest = self.areas.iter().copied().max().unwrap_or(0);
-        longest.min(size.unwrap_or(u64::MAX)).div_ceil(u64::from(self.block_bytes.max(1)))
+        let (longest, all) = (self.areas.iter().copied().max().unwrap_or(0), self.flash_bytes());
+        let written = u128::from(size.unwrap_or(all).min(all));
+        let share = u128::from(longest) * written / u128::from(all.max(1));
+        u64::try_from(share).unwrap_or(longest).div_ceil(u64::from(self.block_bytes.max(1)))
     }
 }
 
@@ -64,7 +68,8 @@ mod tests {
             has_adaptations: true,
         };
         assert_eq!(ecu.last_block(None), 263);
-        assert_eq!(ecu.last_block(Some(65_536)), 22);
+        assert_eq!(ecu.last_block(Some(256 << 10)), 33);
+        assert_eq!(ecu.last_block(Some(u64::MAX)), 263);
         assert_eq!(ecu.flash_bytes(), 2 << 20);
     }
 }

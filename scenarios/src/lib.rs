@@ -7,6 +7,7 @@
 //! * [`expect`], [`threshold`], [`bound`]: what has to come out.
 //! * [`link`], [`leg`], [`ecu`], [`client`]: what is between tester and car, the car, the tester.
 //! * [`hex`], [`time`], [`voltage`]: values written as text.
+//! * [`library`]: the scenarios that are shipped.
 //! * [`schema`](mod@schema): the JSON Schema of a scenario file.
 //! * [`catalogue`]: what exists, told by whoever knows the vehicles.
 //! * [`error`]: what is wrong with a scenario, and where.
@@ -26,8 +27,11 @@ pub mod ecu_fault;
 pub mod error;
 pub mod expect;
 pub mod fault;
+#[cfg(test)]
+mod fixture;
 pub mod hex;
 pub mod leg;
+pub mod library;
 pub mod link;
 pub mod read;
 pub mod scenario;
@@ -51,6 +55,7 @@ pub use expect::{EcuExpectation, Expectations, FaultsExpected};
 pub use fault::{Action, Fault};
 pub use hex::{Expected, HexBytes, Pattern};
 pub use leg::Leg;
+pub use library::{LIBRARY, Shipped, shipped};
 pub use link::{Interface, Protocol};
 pub use read::{parse, parse_bytes, read};
 pub use scenario::{Bridge, Network, Scenario, Supply};

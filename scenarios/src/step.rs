@@ -63,6 +63,10 @@ pub struct Program {
     /// How much is written, such as `64KiB`; absent for as much as the control unit holds.
     #[serde(default)]
     pub size: Option<ByteSize>,
+    /// Whether the image is a new bootloader instead of new software: the one programming that
+    /// can kill a control unit.
+    #[serde(default)]
+    pub bootloader: bool,
 }
 
 /// The control unit a step works on.

@@ -130,6 +130,10 @@ impl Check<'_> {
             );
         }
         let Some(size) = program.size else { return };
+        if program.bootloader {
+            let message = "a bootloader has one size";
+            reader.fail(place(tree, &["size"]), message, "take `size` away");
+        }
         let flash = self.ecu(&program.ecu).map_or(u64::MAX, EcuFacts::flash_bytes);
         let span = place(tree, &["size"]);
         if size.0 < SMALLEST {
