@@ -2,6 +2,7 @@
 //!
 //! So far: any application on the sockets of this machine's kernel.
 //!
+//! * [`vehicle`]: a simulated vehicle for other people's testers.
 //! * [`driver`]: the loop that runs one application.
 //! * [`sockets`]: its kernel sockets, and what becomes of them when its stack goes away.
 //! * [`place`]: its address, its subnet, its ports.
@@ -17,6 +18,7 @@ pub mod error;
 pub mod holder;
 pub mod place;
 pub mod sockets;
+pub mod vehicle;
 
 pub use alarm::Alarm;
 pub use clock::Clock;
@@ -25,3 +27,4 @@ pub use error::LiveError;
 pub use holder::Holder;
 pub use place::{Place, Transport};
 pub use sockets::{OpenPort, Totals};
+pub use vehicle::{Happening, VehicleOptions, serve_vehicle};

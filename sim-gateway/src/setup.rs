@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use node::Ratio;
-use sim_ecus::Condition;
+use sim_ecus::{Condition, EcuProfile};
 
 use crate::dialect::Dialect;
 use crate::supply::Supply;
@@ -14,6 +14,8 @@ use crate::vehicle::Protocols;
 pub struct Setup {
     /// Condition of units by name; those not named are as they left the factory.
     pub conditions: BTreeMap<String, Condition>,
+    /// Profiles of units by name; those not named are the shipped ones.
+    pub profiles: BTreeMap<String, EcuProfile>,
     /// What part of the longest times work in the units really takes; `None` leaves the profiles'.
     pub erase_factor: Option<Ratio>,
     /// What feeds the vehicle.

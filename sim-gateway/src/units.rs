@@ -237,7 +237,10 @@ impl Units {
 
 impl Unit {
     fn new(name: &str, setup: &Setup, seed: Seed) -> Self {
-        let mut profile = EcuProfile::named(name).expect("every unit of a vehicle has a profile");
+        let given = setup.profiles.get(name).cloned();
+        let mut profile = given
+            .or_else(|| EcuProfile::named(name))
+            .expect("every unit of a vehicle has a profile");
         if let Some(factor) = setup.erase_factor {
             profile.timing.factor = factor;
         }
