@@ -5,6 +5,8 @@
 
 mod legs;
 mod services;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -24,6 +26,19 @@ use crate::vci::Side;
 
 /// Pause between giving the car an address and asking who it is.
 const AFTER_LEASE: Duration = Duration::from_millis(50);
+
+/// UDP port from which the car is asked in DoIP, so that answers are not taken for announcements:
+/// those go to 13400 whoever asked.
+const DOIP_QUESTION_PORT: u16 = 13_401;
+
+/// UDP ports of the car side.
+const HEARD_FROM_CAR: [u16; 5] = [
+    dhcp::SERVER_PORT,
+    hsfz::CONTROL_PORT,
+    hsfz::ANNOUNCEMENT_PORT,
+    doip::PORT,
+    DOIP_QUESTION_PORT,
+];
 
 /// How many events wait for someone who polls them; the oldest give way.
 const EVENTS: usize = 1024;
@@ -75,8 +90,7 @@ impl Firmware {
         for port in [slp::PORT, hsfz::CONTROL_PORT, doip::PORT] {
             firmware.ask(Side::Workshop, SocketAction::Bind { port });
         }
-        let heard = [dhcp::SERVER_PORT, hsfz::CONTROL_PORT, hsfz::ANNOUNCEMENT_PORT, doip::PORT];
-        for port in heard {
+        for port in HEARD_FROM_CAR {
             firmware.ask(Side::Car, SocketAction::Bind { port });
         }
         for service in firmware.config.services.clone() {
@@ -95,7 +109,7 @@ impl Firmware {
         self.voltages = (terminal_15, terminal_30);
     }
 
-    fn handle_workshop(&mut self, now: Instant, event: SocketEvent) {
+    fn handle_workshop(&mut self, event: SocketEvent) {
         match event {
             SocketEvent::AddressAcquired { address, .. } => self.workshop_address = Some(address),
             SocketEvent::AddressLost => self.workshop_address = None,
@@ -208,7 +222,7 @@ impl Node for Firmware {
 
     fn handle_input(&mut self, now: Instant, (side, event): Self::In) {
         match side {
-            Side::Workshop => self.handle_workshop(now, event),
+            Side::Workshop => self.handle_workshop(event),
             Side::Car => self.handle_car(now, event),
         }
     }

@@ -14,6 +14,7 @@ impl Firmware {
             self.lose_car();
         } else if is_announcement {
             self.drop_stale(now);
+            self.absolve_doubtful();
         }
         self.close_doubtful();
         if self.search.address() != Some(address) {
@@ -121,10 +122,19 @@ impl Firmware {
 
     /// Decides that a car that closed connections and does not answer is away.
     pub(super) fn give_up_doubtful(&mut self, now: Instant) {
+        if self.absolve_doubtful() {
+            self.search_again(now);
+        }
+    }
+
+    /// Keeps testers whose way was closed: the car did so because it went away.
+    fn absolve_doubtful(&mut self) -> bool {
+        let mut any = false;
         for session in self.sessions.values_mut().filter(|s| s.leg == Leg::Doubtful) {
             session.leg = Leg::Absent;
+            any = true;
         }
-        self.search_again(now);
+        any
     }
 
     /// Takes every way away without telling the testers: the car is not there.

@@ -44,13 +44,13 @@ impl Firmware {
         let word = match port {
             dhcp::SERVER_PORT => return self.serve_dhcp(now, data),
             hsfz::CONTROL_PORT | hsfz::ANNOUNCEMENT_PORT => self.search.read_hsfz(data),
-            doip::PORT => self.search.read_doip(data),
+            doip::PORT | DOIP_QUESTION_PORT => self.search.read_doip(data),
             _ => search::Word::Noise,
         };
         match word {
             search::Word::Noise => {}
             search::Word::Identity => {
-                let is_announcement = port == hsfz::ANNOUNCEMENT_PORT;
+                let is_announcement = port == hsfz::ANNOUNCEMENT_PORT || port == doip::PORT;
                 self.found(now, *peer.ip(), is_announcement);
             }
         }
@@ -84,10 +84,12 @@ impl Firmware {
 
     /// Asks everyone on the car's side who is there, in both protocols.
     pub(super) fn broadcast_questions(&mut self) {
-        let questions =
-            [(hsfz::CONTROL_PORT, search::hsfz_question()), (doip::PORT, search::doip_question())];
-        for (port, data) in questions {
-            let peer = SocketAddrV4::new(Ipv4Addr::BROADCAST, port);
+        let questions = [
+            (hsfz::CONTROL_PORT, hsfz::CONTROL_PORT, search::hsfz_question()),
+            (DOIP_QUESTION_PORT, doip::PORT, search::doip_question()),
+        ];
+        for (port, to, data) in questions {
+            let peer = SocketAddrV4::new(Ipv4Addr::BROADCAST, to);
             self.ask(Side::Car, SocketAction::SendTo { port, peer, data });
         }
     }
