@@ -11,7 +11,7 @@ use node::{
 use crate::config::{ENDPOINT_PORT, EndpointConfig, RELAY_PORT, RelayConfig};
 use crate::event::{BridgeEvent, RelayEvent};
 use crate::mechanic::Mechanic;
-use crate::message::OrderNumber;
+use crate::message::{OrderNumber, data_channel};
 use crate::relay::Relay;
 use crate::technician::Technician;
 
@@ -32,6 +32,8 @@ pub struct Rig {
     pub datagrams: u64,
     pub wakes: u64,
     pub longest: usize,
+    /// From the last data message that was sent.
+    pub channel: u64,
     flight: BTreeMap<(Instant, u64), (SocketAddrV4, SocketEvent)>,
     chance: Stream,
 }
@@ -88,6 +90,7 @@ impl Rig {
             datagrams: 0,
             wakes: 0,
             longest: 0,
+            channel: 0,
             flight: BTreeMap::new(),
             chance: Seed(seed).stream("pipe"),
         };
@@ -213,6 +216,7 @@ impl Rig {
         assert_eq!(port, from.port());
         self.datagrams += 1;
         self.longest = self.longest.max(data.len());
+        self.channel = data_channel(&data).unwrap_or(self.channel);
         if self.pipe.mute == Some(from.ip().octets()[3]) || self.chance.chance(self.pipe.loss) {
             return;
         }
@@ -225,7 +229,8 @@ impl Rig {
         }
     }
 
-    fn deliver(&mut self, to: SocketAddrV4, event: SocketEvent) {
+    /// Hands an endpoint or the relay something it was not sent.
+    pub fn deliver(&mut self, to: SocketAddrV4, event: SocketEvent) {
         let at = to.ip().octets()[3];
         if let (true, Some(relay)) = (to == RELAY, &mut self.relay) {
             relay.handle_input(self.now, event);

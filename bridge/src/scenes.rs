@@ -2,16 +2,19 @@
 //! together.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddrV4;
 use std::time::Duration;
 
-use node::{Frame, Instant, PortOutput, Ratio, Seed};
+use bytes::Bytes;
+use node::{Frame, Instant, PortOutput, Ratio, Seed, SocketEvent};
+use proptest::prelude::*;
 use rstest::rstest;
 
-use crate::config::RelayConfig;
+use crate::config::{ENDPOINT_PORT, RelayConfig};
 use crate::event::{BridgeEvent, DropReason, EndReason, Flow, RelayEvent, Sample};
 use crate::message::{OrderNumber, Refusal, Role};
 use crate::relay::Relay;
-use crate::rig::{MECHANIC, Rig, TECHNICIAN, config, frame};
+use crate::rig::{MECHANIC, RELAY, Rig, TECHNICIAN, config, frame, host};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -103,6 +106,20 @@ fn the_link_state_arrives_under_any_loss(#[values(1, 2, 3, 4, 5, 6, 7, 8)] seed:
     rig.link(false);
     rig.run(5 * SECOND);
     assert!(!rig.technicians[&TECHNICIAN].is_lan_up(), "{:?}", rig.links(TECHNICIAN));
+}
+
+#[test]
+fn a_link_state_that_was_lost_is_repeated_at_once() {
+    let mut rig = Rig::paired(1);
+    rig.pipe.mute = Some(MECHANIC);
+    rig.link(false);
+    rig.run(Duration::from_millis(100));
+    rig.pipe.mute = None;
+    rig.run(Duration::from_millis(130));
+    assert_eq!(rig.links(TECHNICIAN), [true, false]);
+    rig.datagrams = 0;
+    rig.run(Duration::from_millis(900));
+    assert_eq!(rig.datagrams, 0, "nothing is repeated once it was seen");
 }
 
 #[test]
@@ -321,4 +338,32 @@ fn a_side_that_falls_silent_is_told_by_the_relay() {
     rig.add_technician(12, config());
     rig.run(SECOND);
     assert!(rig.technicians[&12].is_lan_up());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn no_bytes_upset_an_endpoint(
+        datagrams in proptest::collection::vec(
+            (0_u8..0x12, any::<bool>(), proptest::collection::vec(any::<u8>(), 0..40), 0_u64..3000),
+            1..50,
+        )
+    ) {
+        let mut rig = Rig::paired(1);
+        for (kind, is_known, body, wait) in datagrams {
+            let channel = if is_known { rig.channel } else { 1 };
+            let datagram = [&[1, kind][..], &channel.to_be_bytes(), &body].concat();
+            for at in [TECHNICIAN, MECHANIC] {
+                let data = Bytes::from(datagram.clone());
+                let to = SocketAddrV4::new(host(at), ENDPOINT_PORT);
+                let event = SocketEvent::Datagram { local_port: ENDPOINT_PORT, peer: RELAY, data };
+                rig.deliver(to, event);
+            }
+            rig.run(Duration::from_millis(wait));
+        }
+        rig.run(60 * SECOND);
+        let wrong = |(_, event): &(Instant, BridgeEvent)| matches!(event, BridgeEvent::Ended(_));
+        prop_assert!(!rig.events[&TECHNICIAN].iter().any(wrong));
+        prop_assert!(rig.technicians[&TECHNICIAN].is_lan_up(), "it recovers from everything");
+    }
 }

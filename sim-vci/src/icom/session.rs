@@ -228,3 +228,33 @@ fn activation_code(message: &[u8]) -> Option<ActivationCode> {
         Ok(_) | Err(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use node::Seed;
+
+    use super::*;
+
+    const ANSWER: Bytes = Bytes::from_static(b"\0\0\0\x04\0\x01\x10\xF4\x62\xF1");
+
+    #[test]
+    fn half_an_answer_does_not_outlive_its_connection() {
+        let mut session = Session::new(Service::DIAGNOSIS, &IcomConfig::new(Seed(1)));
+        session.connect(ConnectionId(0));
+        session.open(Instant::ZERO, ConnectionId(0));
+        assert_eq!(session.car_sent(ANSWER.slice(..7)), Ok(FromCar::Pass(Bytes::new())));
+        session.connect(ConnectionId(1));
+        session.open(Instant::ZERO, ConnectionId(1));
+        assert_eq!(session.car_sent(ANSWER), Ok(FromCar::Pass(ANSWER)));
+    }
+
+    #[test]
+    fn what_waits_is_forgotten_when_the_car_goes_away() {
+        let config = IcomConfig::new(Seed(1));
+        let mut session = Session::new(Service::DIAGNOSIS, &config);
+        session.connect(ConnectionId(0));
+        assert_eq!(session.tester_sent(&config, ANSWER), Ok(FromTester::Kept));
+        assert_eq!(session.car_away(AwayPolicy::Drop), ANSWER.len());
+        assert_eq!(session.take_queue(), []);
+    }
+}
