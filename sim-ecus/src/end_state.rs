@@ -4,6 +4,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::coding::CodingState;
+use crate::image::Image;
+use crate::unit::{Software, Unit};
+
 /// What became of a control unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -58,6 +62,29 @@ impl EndState {
 impl fmt::Display for EndState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+impl Unit {
+    /// Judges from memory, coding and ledger; `sent` is what the tester wrote.
+    pub(crate) fn end_state(&self, sent: Option<&Image>) -> EndState {
+        if self.dead {
+            return EndState::Dead;
+        }
+        if !self.ledger.is_changed() {
+            return EndState::Untouched;
+        }
+        if self.software != Software::Valid || !self.memory.is_boot_whole() {
+            return EndState::Stranded;
+        }
+        if self.memory.is_corrupt(sent) {
+            return EndState::CorruptAccepted;
+        }
+        match self.coding.state() {
+            CodingState::Complete => EndState::Programmed,
+            CodingState::Missing => EndState::Uncoded,
+            CodingState::Partial => EndState::MixedCoding,
+        }
     }
 }
 

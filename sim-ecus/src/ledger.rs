@@ -3,7 +3,7 @@
 use node::Instant;
 use serde::Serialize;
 
-use crate::interface::ResetKind;
+use crate::interface::{ResetKind, Slot};
 
 /// Entries kept; beyond it the oldest quarter goes, so that a unit that runs for days stays small.
 const LIMIT: usize = 1 << 18;
@@ -130,6 +130,11 @@ pub enum LedgerKind {
     },
     /// Fault memory was cleared.
     FaultsCleared,
+    /// A pairing slot of the body controller was aligned, which concerns the partner.
+    Paired {
+        /// Which slot.
+        slot: Slot,
+    },
     /// The unit restarted while its boot block was not whole.
     BootBlockBroken,
     /// The unit broke for good.
@@ -160,6 +165,7 @@ impl LedgerKind {
             | Self::Brownout { .. }
             | Self::DataWritten { .. }
             | Self::FaultsCleared
+            | Self::Paired { .. }
             | Self::Killed => false,
         }
     }

@@ -68,8 +68,14 @@ pub struct EcuProfile {
     /// Routines of its application, beside those every unit has.
     #[serde(default, deserialize_with = "text::list")]
     pub routines: Vec<u16>,
+    /// Whether it takes part in the pairing with its vehicle (§9).
+    #[serde(default)]
+    pub paired: bool,
     /// Fault memory.
     pub faults: FaultProfile,
+    /// A byte appended to the active session (F186), as body controllers do (§2.4).
+    #[serde(default, deserialize_with = "text::maybe")]
+    pub session_detail: Option<u8>,
     /// Services answered with NRC 10 (§2.2).
     #[serde(default, deserialize_with = "text::list")]
     pub generic_reject: Vec<u8>,

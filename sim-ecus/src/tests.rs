@@ -1,0 +1,5 @@
+//! What a tester sees: the whole table, each rule, and what holds for every input.
+
+mod flash;
+
+mod tester;
