@@ -238,9 +238,9 @@ def too_long_a_request_is_error_0044(vehicle):
         equal(receive(connection).control, 0x44, "control word")
 
 
-def alive_check_is_answered(vehicle):
+def an_alive_check_of_the_tester_is_answered(vehicle):
     with frames(vehicle) as connection:
-        connection.ins.sendall(bytes.fromhex("00000002001200F4"))
+        connection.ins.sendall(bytes.fromhex("000000000012"))
         answer = receive(connection)
         equal((answer.control, answer.length), (0x12, 2), "answer")
         equal((answer.source, answer.target), (0x10, 0xF4), "addresses")
@@ -291,7 +291,7 @@ CHECKS = [
     unknown_control_word_is_error_0041_and_the_connection_stays,
     too_short_a_request_is_error_0042,
     too_long_a_request_is_error_0044,
-    alive_check_is_answered,
+    an_alive_check_of_the_tester_is_answered,
     terminal_15_is_on,
     requests_may_be_cut_and_joined_anywhere,
     a_newcomer_with_the_same_address_takes_over,

@@ -2,8 +2,10 @@
 
 import socket
 import subprocess
+import tempfile
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 from scapy.contrib.automotive.bmw.hsfz import HSFZ
 from scapy.contrib.automotive.doip import DoIP
@@ -36,6 +38,32 @@ def announces_itself_three_times_in_both_protocols(benchcar):
                 answer = DoIP(doip_port.recv(200))
                 equal((answer.protocol_version, answer.payload_type), (3, 4), "announcement")
                 equal((answer.vin, answer.eid), (VIN, MAC), "VIN and EID")
+
+
+def asks_quiet_testers_whether_they_are_alive(benchcar):
+    shipped = Path(__file__).parents[2] / "sim-gateway/vehicles/g05.yaml"
+    with tempfile.TemporaryDirectory() as folder:
+        car = Path(folder) / "checking.yaml"
+        text = shipped.read_text()
+        assert "dialect: default" in text
+        car.write_text(text.replace("dialect: default", "dialect: checking"))
+        with Vehicle(benchcar, vehicle=str(car), protocol="hsfz") as vehicle:
+            with hsfz.frames(vehicle) as living, hsfz.frames(vehicle) as silent:
+                for tester, connection in ((0xF4, living), (0xF5, silent)):
+                    connection.send(HSFZ(source=tester, target=hsfz.GATEWAY) / UDS() / UDS_TP())
+                    equal([hsfz.receive(connection).control for _ in range(2)], [2, 1], "service")
+                for tester, connection in ((0xF4, living), (0xF5, silent)):
+                    long = hsfz.receive(connection)
+                    equal((long.control, long.length), (0x12, 32), "long check")
+                    equal(long.identification_string, b"DIAGADR10BMWVIN" + VIN, "text")
+                    short = hsfz.receive(connection)
+                    equal((short.control, short.source, short.target), (0x12, tester, 0), "short check")
+                living.ins.sendall(bytes.fromhex("00000002001200F4"))
+                silent.ins.settimeout(6)
+                equal(silent.ins.recv(1), b"", "who does not answer is closed")
+                living.send(HSFZ(source=0xF4, target=hsfz.GATEWAY) / UDS() / UDS_TP())
+                answers = [hsfz.receive(living).control for _ in range(4)]
+                assert {1, 2} <= set(answers), "who answered is served"
 
 
 def speaks_only_the_protocol_asked_for(benchcar):
@@ -100,6 +128,7 @@ def an_interrupt_ends_it_cleanly_with_a_summary(benchcar):
 
 
 CHECKS = [
+    asks_quiet_testers_whether_they_are_alive,
     announces_itself_three_times_in_both_protocols,
     speaks_only_the_protocol_asked_for,
     a_taken_port_is_an_error_with_a_remedy,

@@ -11,8 +11,8 @@ use tokio::select;
 use tracing::trace;
 
 use crate::alarm::Alarm;
-use crate::sockets::{OpenPort, Sockets, Totals};
-use crate::{Clock, LiveError, Place};
+use crate::sockets::{Sockets, Totals};
+use crate::{Clock, LiveError, OpenPort, Place};
 
 /// Rounds of gathering and handling before the task lets the runtime look around.
 const ROUNDS_PER_POLL: u32 = 32;

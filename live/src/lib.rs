@@ -25,6 +25,6 @@ pub use clock::Clock;
 pub use driver::{Driver, Note};
 pub use error::LiveError;
 pub use holder::Holder;
-pub use place::{Place, Transport};
-pub use sockets::{OpenPort, Totals};
+pub use place::{OpenPort, Place, Transport};
+pub use sockets::Totals;
 pub use vehicle::{Happening, VehicleOptions, serve_vehicle};

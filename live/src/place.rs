@@ -80,6 +80,24 @@ impl fmt::Display for Transport {
     }
 }
 
+/// A port an application has opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenPort {
+    /// TCP or UDP.
+    pub transport: Transport,
+    /// The port the application named.
+    pub standard: u16,
+    /// The kernel's port, offset included.
+    pub real: u16,
+}
+
+impl fmt::Display for OpenPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.transport, self.real)?;
+        if self.real == self.standard { Ok(()) } else { write!(f, " for {}", self.standard) }
+    }
+}
+
 /// Finds the longest on-link prefix that covers `address` in Linux's route table.
 fn route_prefix(routes: &str, address: Ipv4Addr) -> Option<u8> {
     let number = |text: &str| Some(u32::from_be(u32::from_str_radix(text, 16).ok()?));
@@ -146,6 +164,14 @@ eth0 0001A8C0 00000000 0001 0 0 0 00FFFFFF 0 0 0
         #[case] real: SocketAddrV4,
     ) {
         assert_eq!(place.destination(asked).unwrap(), real);
+    }
+
+    #[rstest]
+    #[case(6801, "TCP 6801")]
+    #[case(7801, "TCP 7801 for 6801")]
+    fn a_port_tells_when_it_is_moved(#[case] real: u16, #[case] text: &str) {
+        let port = OpenPort { transport: Transport::Tcp, standard: 6801, real };
+        assert_eq!(port.to_string(), text);
     }
 
     #[test]

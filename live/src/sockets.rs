@@ -6,6 +6,7 @@
 
 mod connection;
 mod datagrams;
+mod totals;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddrV4;
@@ -18,8 +19,9 @@ use tracing::{debug, info, warn};
 
 use self::connection::{Connection, Heard, peer_of};
 use self::datagrams::Datagrams;
+pub use self::totals::Totals;
 use crate::LiveError;
-use crate::place::{Place, Transport};
+use crate::place::{OpenPort, Place, Transport};
 
 /// Connections at a time; more wait in the kernel's backlog.
 const CONNECTION_LIMIT: usize = 256;
@@ -65,34 +67,6 @@ enum Stack {
 struct Carrier {
     up: bool,
     told: bool,
-}
-
-/// What went through the sockets of one application since the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
-    /// Connections accepted.
-    pub accepted: u64,
-    /// Bytes received on connections.
-    pub bytes_received: u64,
-    /// Bytes sent on connections.
-    pub bytes_sent: u64,
-    /// Datagrams received.
-    pub datagrams_received: u64,
-    /// Datagrams sent.
-    pub datagrams_sent: u64,
-    /// Times the application took its stack away.
-    pub stack_losses: u64,
-}
-
-/// A port an application has opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OpenPort {
-    /// TCP or UDP.
-    pub transport: Transport,
-    /// The port the application named.
-    pub standard: u16,
-    /// The kernel's port, offset included.
-    pub real: u16,
 }
 
 impl Sockets {

@@ -6,8 +6,7 @@ use node::{Instant, Seed};
 use sim_gateway::{Gateway, Setup, VehicleEvent, VehicleProfile};
 use tokio::runtime;
 
-use crate::sockets::{OpenPort, Totals};
-use crate::{Driver, LiveError, Note, Place};
+use crate::{Driver, LiveError, Note, OpenPort, Place, Totals};
 
 /// Which vehicle is served, and where.
 #[derive(Clone, Debug)]

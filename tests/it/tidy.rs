@@ -110,7 +110,7 @@ fn every_benchmark_is_declared() {
 
 #[test]
 fn every_yaml_file_parses() {
-    for folder in ["sim-ecus/profiles", "sim-gateway/vehicles", "ci"] {
+    for folder in ["scenarios/library", "sim-ecus/profiles", "sim-gateway/vehicles", "ci"] {
         let found: Vec<PathBuf> =
             ["yaml", "yml"].iter().flat_map(|kind| files_in(folder, kind)).collect();
         assert!(!found.is_empty(), "{folder} has no YAML");
