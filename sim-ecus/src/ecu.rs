@@ -145,6 +145,13 @@ impl Ecu {
         }
     }
 
+    /// Returns whether nothing a session can change is changed.
+    #[cfg(test)]
+    pub(crate) fn is_as_at_start(&self) -> bool {
+        let Unit { faults, transmitting, controlled, .. } = &self.unit;
+        faults.recording && *transmitting && controlled.is_empty()
+    }
+
     fn request(&mut self, now: Instant, request: Request) {
         let Some(first) = request.data.first() else {
             return;

@@ -139,3 +139,59 @@ fn timing_is_sound(profile: &EcuProfile) -> bool {
         && !timing.s3.is_zero()
         && profile.security.attempts > 0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    const EGS: &str = include_str!("../../profiles/egs.yaml");
+
+    #[test]
+    fn every_shipped_profile_is_sound_and_has_its_name() {
+        for name in EcuProfile::names() {
+            let profile = EcuProfile::named(name).expect("it ships");
+            assert_eq!(first_broken(&profile), None, "{name}");
+        }
+        assert_eq!(EcuProfile::named("none"), None);
+    }
+
+    #[rstest]
+    #[case::unknown_key("paired: true", "pared: true")]
+    #[case::unknown_inner_key("  sixth: 60s", "  seventh: 60s")]
+    #[case::no_unit("  reset: 2s", "  reset: 2")]
+    #[case::no_hexadecimal("address: \"18\"", "address: \"1G\"")]
+    #[case::no_software("hardware: [HWEL_", "hardware: [HWXX_")]
+    #[case::backwards("latency: 5ms..25ms", "latency: 25ms..5ms")]
+    fn a_wrong_text_is_an_error_with_its_line(#[case] right: &str, #[case] wrong: &str) {
+        let text = EGS.replacen(right, wrong, 1);
+        let before = EGS.split(right).next().expect("the text has a beginning");
+        let expected = before.matches('\n').count() as u64 + 1;
+        match EcuProfile::parse(&text) {
+            Err(ProfileError::Text { line, column, .. }) => {
+                assert_eq!(line, expected);
+                assert!(column > 0);
+            }
+            other => panic!("{wrong} gave {other:?}"),
+        }
+    }
+
+    #[rstest]
+    #[case::fingerprint("fingerprint: 24 ", "fingerprint: ", Rule::Fingerprint)]
+    #[case::overlap("\"00140000\"", "\"00130000\"", Rule::FlashOrder)]
+    #[case::tiny("\"000C0000\"", "\"00000010\"", Rule::FlashRoom)]
+    #[case::block("max-block-length: 3001", "max-block-length: 4096", Rule::BlockLength)]
+    #[case::fault("known: [4F 80 01", "known: [4F 80", Rule::FaultNumber)]
+    #[case::coding("index-did: \"3002\"", "index-did: \"3000\"", Rule::Coding)]
+    #[case::slow("p2: 50ms", "p2: 5s", Rule::Timing)]
+    #[case::address("address: \"18\"", "address: \"DF\"", Rule::Address)]
+    #[case::vin("name: egs", "name: egs\nvin: SHORT", Rule::Vin)]
+    fn a_profile_that_contradicts_itself_names_the_rule(
+        #[case] right: &str,
+        #[case] wrong: &str,
+        #[case] rule: Rule,
+    ) {
+        let error = EcuProfile::parse(&EGS.replacen(right, wrong, 1));
+        assert_eq!(error, Err(ProfileError::Rule { profile: "egs".to_owned(), rule }));
+    }
+}
