@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use netem_rs::DurationText;
+use netem_rs::{DurationText, UnitError};
 
 use crate::text::text_type;
 
@@ -38,12 +38,22 @@ text_type!(
     "a comparison such as `< 35min`, `>= 2s` or `5min..35min`"
 );
 
+/// A value that can be compared with.
+pub trait Comparable: Copy + PartialOrd + Default {
+    /// Reads a value.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong with the text, and what would be right.
+    fn read(text: &str) -> Result<Self, String>;
+}
+
 /// Why a text is no comparison.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BoundError<E> {
+pub enum BoundError {
     /// The value is not of its kind.
     #[error("{0}")]
-    Value(E),
+    Value(String),
     /// The second value of a range is smaller than the first.
     #[error("the range `{0}` ends before it begins: write the smaller value first")]
     Backwards(String),
@@ -66,11 +76,24 @@ impl<T: PartialOrd> Bound<T> {
     }
 }
 
-impl<T: FromStr + PartialOrd + Default> FromStr for Bound<T> {
-    type Err = BoundError<T::Err>;
+impl Comparable for u64 {
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse()
+            .map_err(|_| format!("`{text}` is not a count: write a whole number such as `2`"))
+    }
+}
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let read = |value: &str| value.trim().parse::<T>().map_err(BoundError::Value);
+impl Comparable for DurationText {
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|error: UnitError| error.to_string())
+    }
+}
+
+impl<T: Comparable> FromStr for Bound<T> {
+    type Err = BoundError;
+
+    fn from_str(text: &str) -> Result<Self, BoundError> {
+        let read = |value: &str| T::read(value.trim()).map_err(BoundError::Value);
         let text = text.trim();
         if let Some(value) = text.strip_prefix("<=") {
             return read(value).map(Self::AtMost);

@@ -86,16 +86,24 @@ fn key_place<'t>(tree: &'t Tree, key: &str) -> &'t Span {
 /// Checks that the top level is keys that are known, and that the necessary ones are there.
 fn keys(reader: &mut Reader, tree: &Tree) -> bool {
     let Value::Map(entries) = &tree.value else {
+        if tree.value == Value::Null {
+            let message = "there is no scenario in this file";
+            reader.fail(&tree.span, message, "begin with `scenario: a title`");
+            return false;
+        }
         let message = format!("a scenario is keys with values, this is {}", tree.describe());
         reader.fail(&tree.span, message, "begin with `scenario: a title`");
         return false;
     };
+    let mut meant = Vec::new();
     for (key, _) in entries.iter().filter(|(key, _)| !KEYS.contains(&key.text.as_str())) {
+        meant.extend(suggest::nearest(&key.text, &KEYS));
         let help = suggest::among(&key.text, "keys", KEYS);
         reader.fail(&key.span, format!("there is no key `{}` here", shorten(&key.text)), help);
     }
     for key in ["scenario", "vehicle", "steps"] {
-        if tree.get(key).is_none() {
+        // A misspelt key was told above; that it is missing would be the same once more.
+        if tree.get(key).is_none() && !meant.contains(&key) {
             let help = format!("add `{key}: …`");
             reader.fail(&first_place(tree), format!("the key `{key}` is missing"), help);
         }

@@ -33,6 +33,8 @@ pub mod hex;
 pub mod leg;
 pub mod library;
 pub mod link;
+#[cfg(test)]
+mod malformed;
 pub mod read;
 pub mod scenario;
 pub mod schema;

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use netem_rs::DurationText;
 
-use crate::bound::Bound;
+use crate::bound::{Bound, BoundError};
 use crate::tester::LATENCY_NAMES;
 use crate::text::text_type;
 use crate::yaml::suggest;
@@ -103,30 +103,22 @@ impl FromStr for Threshold {
             help: suggest::among(name, "latencies", known),
         })?;
         let time = |quantile| {
-            let bound = comparison.parse().map_err(|error| ThresholdError::value(&error))?;
+            let bound = comparison.parse().map_err(|error| value_error(&error))?;
             Ok(Limit::Time(quantile, bound))
         };
         let limit = match value {
             "p50" => time(Quantile::P50)?,
             "p99" => time(Quantile::P99)?,
             "max" => time(Quantile::Max)?,
-            "count" => {
-                let count = comparison.parse();
-                Limit::Count(count.map_err(|_| {
-                    let text = comparison.trim_start_matches(['<', '>', '=', ' ']);
-                    ThresholdError::Value(format!("`{text}` is not a count: write `count > 0`"))
-                })?)
-            }
+            "count" => Limit::Count(comparison.parse().map_err(|error| value_error(&error))?),
             other => return Err(ThresholdError::Quantile(other.to_owned())),
         };
         Ok(Self { latency, limit })
     }
 }
 
-impl ThresholdError {
-    fn value(error: &impl fmt::Display) -> Self {
-        Self::Value(error.to_string())
-    }
+fn value_error(error: &BoundError) -> ThresholdError {
+    ThresholdError::Value(error.to_string())
 }
 
 impl fmt::Display for Threshold {

@@ -94,6 +94,9 @@ impl FromStr for Voltage {
             "V" => 3,
             "mV" => 0,
             "" => return Err(VoltageError::NoUnit(digits.to_owned())),
+            comma if comma.starts_with(',') => {
+                return Err(VoltageError::NotANumber(text.to_owned()));
+            }
             other => {
                 let unit = other.to_owned();
                 return Err(VoltageError::Unit { digits: digits.to_owned(), unit });

@@ -19,7 +19,7 @@ pub(crate) struct DecodeError {
 
 /// Turns a tree into a type.
 pub(crate) fn decode<'de, T: de::Deserialize<'de>>(tree: &'de Tree) -> Result<T, DecodeError> {
-    T::deserialize(Decoder { tree }).map_err(|error| error.about(&tree.span))
+    T::deserialize(Decoder { tree }).map_err(|error| error.about_node(tree))
 }
 
 impl DecodeError {
@@ -30,6 +30,16 @@ impl DecodeError {
     fn about(mut self, span: &Span) -> Self {
         self.span.get_or_insert_with(|| span.clone());
         self
+    }
+
+    /// Makes the error about a node; about the key of it that the message names first, if one.
+    fn about_node(self, tree: &Tree) -> Self {
+        if self.span.is_some() {
+            return self;
+        }
+        let mut quoted = self.message.split('`').skip(1).step_by(2);
+        let named = quoted.find_map(|word| tree.get(word)).unwrap_or(tree).span.clone();
+        self.about(&named)
     }
 }
 
@@ -85,7 +95,13 @@ struct Decoder<'de> {
 
 impl<'de> Decoder<'de> {
     fn unfit(&self, expected: &dyn de::Expected) -> DecodeError {
-        let message = format!("{} does not fit here", self.tree.describe());
+        let message = match &self.tree.value {
+            Value::Null => "there is nothing here".to_owned(),
+            Value::Scalar { text, .. } => format!("`{}` does not fit here", shorten(text)),
+            Value::List(_) => "a list does not fit here".to_owned(),
+            Value::Map(_) => "keys with values do not fit here".to_owned(),
+        };
+        let expected = expected.to_string().replace("a string", "text");
         DecodeError::new(message, Some(format!("write {expected}"))).about(&self.tree.span)
     }
 
@@ -117,10 +133,8 @@ macro_rules! deserialize_numbers {
                 Value::Null | Value::List(_) | Value::Map(_) => None,
             };
             let number: $type = number.ok_or_else(|| {
-                let message = format!("{} does not fit here", self.tree.describe());
                 let (low, high) = (<$type>::MIN, <$type>::MAX);
-                let help = format!("write a whole number between {low} and {high}");
-                DecodeError::new(message, Some(help)).about(&self.tree.span)
+                self.unfit(&format!("a whole number between {low} and {high}").as_str())
             })?;
             visitor.$visit(number)
         }
@@ -296,7 +310,7 @@ impl<'de> de::SeqAccess<'de> for Items<'de> {
         let Some(tree) = self.items.next() else {
             return Ok(None);
         };
-        seed.deserialize(Decoder { tree }).map(Some).map_err(|error| error.about(&tree.span))
+        seed.deserialize(Decoder { tree }).map(Some).map_err(|error| error.about_node(tree))
     }
 }
 
@@ -325,7 +339,7 @@ impl<'de> de::MapAccess<'de> for Entries<'de> {
         seed: S,
     ) -> Result<S::Value, DecodeError> {
         let tree = self.value.take().expect("a value is asked for after its key");
-        seed.deserialize(Decoder { tree }).map_err(|error| error.about(&tree.span))
+        seed.deserialize(Decoder { tree }).map_err(|error| error.about_node(tree))
     }
 }
 
@@ -380,7 +394,7 @@ impl<'de> de::VariantAccess<'de> for Choice<'de> {
         seed: S,
     ) -> Result<S::Value, DecodeError> {
         let tree = self.content()?;
-        seed.deserialize(Decoder { tree }).map_err(|error| error.about(&tree.span))
+        seed.deserialize(Decoder { tree }).map_err(|error| error.about_node(tree))
     }
 
     fn tuple_variant<V: Visitor<'de>>(
@@ -390,7 +404,7 @@ impl<'de> de::VariantAccess<'de> for Choice<'de> {
     ) -> Result<V::Value, DecodeError> {
         let tree = self.content()?;
         de::Deserializer::deserialize_seq(Decoder { tree }, visitor)
-            .map_err(|error| error.about(&tree.span))
+            .map_err(|error| error.about_node(tree))
     }
 
     fn struct_variant<V: Visitor<'de>>(
@@ -400,7 +414,7 @@ impl<'de> de::VariantAccess<'de> for Choice<'de> {
     ) -> Result<V::Value, DecodeError> {
         let tree = self.content()?;
         de::Deserializer::deserialize_struct(Decoder { tree }, "", fields, visitor)
-            .map_err(|error| error.about(&tree.span))
+            .map_err(|error| error.about_node(tree))
     }
 }
 

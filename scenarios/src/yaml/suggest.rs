@@ -20,7 +20,7 @@ pub(crate) fn among<'a>(
 }
 
 /// Returns the name closest to `wrong`, when it is close enough to be a slip of the hand.
-fn nearest<'a>(wrong: &str, names: &[&'a str]) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(wrong: &str, names: &[&'a str]) -> Option<&'a str> {
     let plain = wrong.to_lowercase().replace(['_', ' '], "-");
     let distance = |name: &str| strsim::damerau_levenshtein(&plain, name);
     let best = names.iter().copied().min_by_key(|name| distance(name))?;

@@ -312,12 +312,16 @@ fn explain(error: &serde_saphyr::Error, source: &str) -> TreeError {
         serde_saphyr::Error::Eof { .. } => {
             ("there is no scenario in this file".to_owned(), Some("begin with `scenario: a title`"))
         }
+        serde_saphyr::Error::RecursiveReferencesRequireWeakTypes { .. } => {
+            ("this alias stands inside of what it stands for".to_owned(), Some("write it out"))
+        }
+        serde_saphyr::Error::AliasError { error, .. } => return explain(error, source),
         serde_saphyr::Error::Budget { breach, .. } => explain_breach(breach),
         serde_saphyr::Error::AliasReplayLimitExceeded { .. }
         | serde_saphyr::Error::AliasReplayStackDepthExceeded { .. } => {
             ("aliases expand to more than a scenario needs".to_owned(), Some("write them out"))
         }
-        other => (without_position(&other.to_string()), None),
+        other => (without_position(&other.to_string()), Some(LOOK)),
     };
     TreeError { message, help: help.map(str::to_owned), bytes }
 }
@@ -364,6 +368,8 @@ fn options() -> serde_saphyr::Options {
     }
 }
 
+/// What helps with most texts that are not YAML.
+const LOOK: &str = "look at colons, quotes, brackets and indentation here and one line above";
 /// How deep nodes may be nested; a repeat of a repeat takes four levels.
 const DEPTH: usize = 24;
 /// How many characters of a value are quoted in a message.
