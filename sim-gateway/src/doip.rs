@@ -11,6 +11,8 @@ mod activation;
 mod diagnosis;
 mod discovery;
 mod sockets;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -130,7 +130,7 @@ impl Default for EntityProfile {
             versions: vec![0x02, 0x03],
             address: 0x0010,
             functional: vec![(0x00DF, 0x00DF)],
-            testers: vec![(0x0EF0, 0x0EFF)],
+            testers: vec![(0x0E00, 0x0E7F), (0x0E80, 0x0EFF)],
             activation_types: types.map(|(name, need)| (name.to_owned(), need)).into(),
             keep_on_other_source: false,
             keep_on_missing_authentication: true,

@@ -1,5 +1,8 @@
 //! The vehicle at its Ethernet port: protocols, control units, resets and supply together.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 
 use node::{Instant, Node, Seed, SocketAction, SocketEvent};

@@ -11,6 +11,8 @@ mod contention;
 mod control;
 mod diagnosis;
 mod discovery;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

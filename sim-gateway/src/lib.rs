@@ -10,6 +10,8 @@
 //!
 //! Deliberately absent: TLS, IPv6, sleep of the network.
 
+#[cfg(test)]
+mod bench;
 mod desk;
 pub mod dialect;
 mod doip;

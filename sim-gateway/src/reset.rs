@@ -1,7 +1,8 @@
 //! The gateway's reset as a sequence of steps, each with its own time.
 //!
-//! Reply → stack gone → link down → booting → starting (address acquisition; nothing listens yet, or
-//! everything is refused) → ready. The machine says which step begins when; the gateway acts on it.
+//! Reply → stack gone → link down → booting → starting (address acquisition; nothing listens yet,
+//! or everything is refused) → ready. The machine says which step begins when; the gateway acts
+//! on it.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! The vehicle's supply: battery, charger, internal resistance, the load of the control units.
 //!
-//! The voltage is looked at on a grid of 100 ms, and only at points where it can have changed: while
-//! a curve slopes, and after a load or a source changed. A steady supply has no deadline.
+//! The voltage is looked at on a grid of 100 ms, and only at points where it can have changed:
+//! while a curve slopes, and after a load or a source changed. A steady supply has no deadline.
 
 use std::time::Duration;
 
@@ -59,14 +59,17 @@ impl Supply {
         let here = self.on_curve(at);
         let mut low = grid_after(at);
         for (point, _) in &self.curve {
-            let end = grid_from(Instant::ZERO + *point);
-            if end <= at {
-                continue;
+            let after = grid_from(Instant::ZERO + *point);
+            // The last point of the grid on this line, then the first one beyond it.
+            for end in [grid_until(Instant::ZERO + *point), after] {
+                if end <= at {
+                    continue;
+                }
+                if self.on_curve(end) != here {
+                    return Some(self.first_move(low.min(end), end, here));
+                }
+                low = end;
             }
-            if self.on_curve(end) != here {
-                return Some(self.first_move(low.min(end), end, here));
-            }
-            low = end;
         }
         None
     }
@@ -164,6 +167,12 @@ impl Monitor {
 fn grid_from(at: Instant) -> Instant {
     let step = GRID.as_nanos() as u64;
     Instant::from_nanos(at.as_nanos().div_ceil(step).saturating_mul(step))
+}
+
+/// Returns the last point of the grid at or before `at`.
+fn grid_until(at: Instant) -> Instant {
+    let step = GRID.as_nanos() as u64;
+    Instant::from_nanos(at.as_nanos() / step * step)
 }
 
 /// Returns the first point of the grid after `at`.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use node::{ConnectionId, Instant, Node, Seed};
-use sim_ecus::{Condition, Ecu, EcuEvent, EcuInput, EcuProfile, Request};
+use sim_ecus::{Condition, Ecu, EcuEvent, EcuInput, EcuProfile, Partner, Request, Slot};
 use wire::doip::LogicalAddress;
 use wire::hsfz::Address;
 use wire::uds::{self, Answer};
@@ -101,8 +101,25 @@ impl Units {
             patience: vehicle.limits.patience,
             load,
         };
+        units.introduce(vehicle, setup);
         (0..units.units.len()).for_each(|index| units.settle(index));
         units
+    }
+
+    /// Tells the body controller who stands at the other ends of its pairing slots.
+    fn introduce(&mut self, vehicle: &VehicleProfile, setup: &Setup) {
+        let Some(body) = vehicle.housing.as_deref().and_then(|name| self.index(name)) else {
+            return;
+        };
+        for (slot, name) in [(Slot::Dme, "dme"), (Slot::Egs, "egs")] {
+            let condition = setup.conditions.get(name).copied().unwrap_or_default();
+            let partner = match (self.index(name), condition) {
+                (None, _) => Partner::Absent,
+                (Some(_), Condition::Used) => Partner::Foreign,
+                (Some(_), _) => Partner::Fitting,
+            };
+            self.tell(Instant::ZERO, body, EcuInput::Partner { slot, partner });
+        }
     }
 
     /// Opens the way of answers to a tester, and returns the channel that names it.
@@ -244,7 +261,7 @@ impl Unit {
         if let Some(factor) = setup.erase_factor {
             profile.timing.factor = factor;
         }
-        let condition = setup.conditions.get(name).copied().unwrap_or(Condition::Factory);
+        let condition = setup.conditions.get(name).copied().unwrap_or_default();
         let ecu = Ecu::new(&profile, condition, seed.child("ecu").child(name));
         let load = ecu.load_milliamps();
         Self { ecu, due: None, load, waiting: VecDeque::new() }

@@ -27,13 +27,16 @@ impl Doip {
 
     /// Notes that a connection is over.
     pub(crate) fn closed(&mut self, connection: ConnectionId, desk: &mut Desk) {
-        self.remove(connection, desk);
+        if self.remove(connection, desk) {
+            self.make_way(connection, desk);
+        }
     }
 
     /// Ends a socket with FIN.
     pub(super) fn close(&mut self, connection: ConnectionId, desk: &mut Desk) {
         if self.remove(connection, desk) {
             desk.out.push(SocketAction::Close { connection });
+            self.make_way(connection, desk);
         }
     }
 
@@ -121,7 +124,7 @@ impl Doip {
         refused
     }
 
-    /// Takes a socket out of the table, and lets those who waited for its place have it.
+    /// Takes a socket out of the table.
     fn remove(&mut self, connection: ConnectionId, desk: &mut Desk) -> bool {
         let Some(socket) = self.sockets.remove(&connection) else { return false };
         socket.close_channel(desk);
@@ -129,6 +132,11 @@ impl Doip {
         for timer in [Timer::InitialInactivity, Timer::GeneralInactivity, Timer::AliveCheck] {
             self.timers.cancel((connection, timer));
         }
+        true
+    }
+
+    /// Lets those who waited for a socket that is gone have its place.
+    fn make_way(&mut self, connection: ConnectionId, desk: &mut Desk) {
         let waits = |socket: &Socket| match &socket.state {
             State::Deciding { dispute: Dispute::Source(rival), .. } => *rival == connection,
             State::Deciding { dispute: Dispute::Places(unheard), .. } => {
@@ -140,7 +148,6 @@ impl Doip {
         for newcomer in newcomers.map(|(id, _)| *id).collect::<Vec<_>>() {
             self.decide(newcomer, desk);
         }
-        true
     }
 }
 
