@@ -19,10 +19,10 @@ UNITS = {0x10, 0x12, 0x18, 0x40, 0x5D}
 BMW = {"protocol_version": 0x03, "inverse_version": 0xFC}
 
 
-def ask_datagram(vehicle, request, address=ADDRESS):
+def ask_datagram(vehicle, request, address=ADDRESS, patience=2):
     """Sends one datagram and takes its answer, which comes from the port asked."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
-        asking.settimeout(2)
+        asking.settimeout(patience)
         asking.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         asking.sendto(bytes(request), (address, vehicle.port(13400)))
         data, sender = asking.recvfrom(200)
@@ -114,7 +114,7 @@ def identification_of_another_vehicle_is_not_answered(vehicle):
         DoIP(payload_type=2, eid=b"\2\0\0\0\0\1", **BMW),
     ):
         try:
-            answer = ask_datagram(vehicle, request)
+            answer = ask_datagram(vehicle, request, patience=0.7)
         except TimeoutError:
             continue
         raise AssertionError(f"unexpected answer {answer!r}")
