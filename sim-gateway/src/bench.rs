@@ -46,7 +46,11 @@ impl Bench {
         let mut vehicle = VehicleProfile::named("g05").expect("a shipped vehicle");
         vehicle.protocols = Protocols::Both;
         change(&mut vehicle);
-        let gateway = Gateway::new(&vehicle, Setup::default(), Seed(1));
+        Self::with(&vehicle, Setup::default())
+    }
+
+    pub(crate) fn with(vehicle: &VehicleProfile, setup: Setup) -> Self {
+        let gateway = Gateway::new(vehicle, setup, Seed(1));
         let (ports, next) = (BTreeMap::new(), ConnectionId::FIRST_ACCEPTED);
         Self { gateway, now: Instant::ZERO, ports, next }
     }

@@ -26,4 +26,7 @@ pub struct Setup {
     pub dialect: Option<Dialect>,
     /// Whether the ignition is on.
     pub ignition: Option<bool>,
+    /// Whether units answer at once, without the latency of their profiles: for measuring the
+    /// gateway itself.
+    pub immediate: bool,
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use node::{ConnectionId, Instant, Node, Seed};
+use sim_ecus::profile::Span;
 use sim_ecus::{Condition, Ecu, EcuEvent, EcuInput, EcuProfile, Partner, Request, Slot};
 use wire::doip::LogicalAddress;
 use wire::hsfz::Address;
@@ -262,6 +263,10 @@ impl Unit {
             profile.timing.factor = factor;
         }
         let condition = setup.conditions.get(name).copied().unwrap_or_default();
+        if setup.immediate {
+            let none = Span { low: Duration::ZERO, high: Duration::ZERO };
+            (profile.timing.latency, profile.timing.functional_latency) = (none, none);
+        }
         let ecu = Ecu::new(&profile, condition, seed.child("ecu").child(name));
         let load = ecu.load_milliamps();
         Self { ecu, due: None, load, waiting: VecDeque::new() }

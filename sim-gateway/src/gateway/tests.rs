@@ -241,6 +241,18 @@ fn two_testers_work_side_by_side() {
 }
 
 #[test]
+fn immediate_units_answer_in_the_segment_of_the_acknowledge() {
+    let vehicle = VehicleProfile::named("g05").expect("a shipped vehicle");
+    let mut bench = Bench::with(&vehicle, Setup { immediate: true, ..Setup::default() });
+    bench.take();
+    let connection = bench.connect(6_801);
+    let out = bench.send(connection, "00000005 0001 F410 22F190");
+    assert_eq!(out.len(), 1);
+    assert_eq!(bench.words(&out), "#1 < 000000050002F41022F190\n");
+    assert_eq!(bench.answers(&out).len(), 1);
+}
+
+#[test]
 fn a_steady_vehicle_is_silent_and_has_no_deadline() {
     let bench = Bench::new(|vehicle| vehicle.protocols = Protocols::Hsfz);
     assert_eq!(bench.gateway.poll_timeout(), None);
