@@ -5,6 +5,9 @@ use bytes::{Buf, Bytes, BytesMut};
 use super::check::Header;
 use super::{DecodeError, HEADER_LENGTH, Message, Payload, Rules, Transport};
 
+/// How much room a header gets for its payload at once, in bytes: a length alone costs no more.
+const RESERVE: usize = 0x1_0000;
+
 /// Takes a TCP stream in any chunking and yields messages.
 ///
 /// Holds at most one incomplete message within its limit, beside what it was last fed; refused
@@ -71,7 +74,7 @@ impl Decoder {
         }
         let total = HEADER_LENGTH + header.length as usize;
         if self.buffer.len() < total {
-            self.buffer.reserve(total - self.buffer.len());
+            self.buffer.reserve((total - self.buffer.len()).min(RESERVE));
             return Ok(None);
         }
         let mut body = self.buffer.split_to(total).freeze();
@@ -171,6 +174,14 @@ mod tests {
             panic!("a diagnostic message");
         };
         assert_eq!(data.as_ptr(), start.wrapping_add(12));
+    }
+
+    #[test]
+    fn length_alone_costs_little() {
+        let mut decoder = Decoder::new(Rules::entity(u32::MAX));
+        decoder.feed(&[0x03, 0xFC, 0x80, 1, 0xFF, 0xFF, 0xFF, 0xFF]);
+        assert_eq!(decoder.next(), Ok(None));
+        assert!(decoder.buffer.capacity() <= 2 * RESERVE);
     }
 
     #[test]

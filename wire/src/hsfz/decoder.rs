@@ -4,6 +4,9 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use super::{DecodeError, HEADER_LENGTH, Message};
 
+/// How much room a header gets for its body at once, in bytes: a length alone costs no more.
+const RESERVE: usize = 0x1_0000;
+
 /// Takes a TCP stream in any chunking and yields messages.
 ///
 /// Holds at most one incomplete frame within its limit, beside what it was last fed. A message
@@ -51,7 +54,7 @@ impl Decoder {
         }
         let total = header.frame_length();
         if self.buffer.len() < total {
-            self.buffer.reserve(total - self.buffer.len());
+            self.buffer.reserve((total - self.buffer.len()).min(RESERVE));
             return Ok(None);
         }
         let mut body = self.buffer.split_to(total).freeze();
@@ -156,6 +159,14 @@ mod tests {
             panic!("a message")
         };
         assert_eq!(data.as_ptr(), start.wrapping_add(8));
+    }
+
+    #[test]
+    fn length_alone_costs_little() {
+        let mut decoder = Decoder::new(u32::MAX);
+        decoder.feed(&[0xFF, 0xFF, 0xFF, 0xFF, 0, 1]);
+        assert_eq!(decoder.next(), Ok(None));
+        assert!(decoder.buffer.capacity() <= 2 * RESERVE);
     }
 
     #[test]
