@@ -124,6 +124,23 @@ fn every_yaml_file_parses() {
 }
 
 #[test]
+fn every_file_meant_to_ship_ships() {
+    let shipped = |names: &mut dyn Iterator<Item = &str>| names.map(str::to_owned).collect();
+    let folders: [(&str, BTreeSet<String>); 4] = [
+        ("scenarios/library", shipped(&mut scenarios::LIBRARY.iter().map(|one| one.name))),
+        ("sim-ecus/profiles", shipped(&mut sim_ecus::EcuProfile::names())),
+        ("sim-gateway/vehicles", shipped(&mut sim_gateway::VehicleProfile::names())),
+        ("sim-gateway/dialects", shipped(&mut sim_gateway::Dialect::names())),
+    ];
+    for (folder, shipped) in folders {
+        let stem =
+            |file: &PathBuf| file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        let on_disk: BTreeSet<String> = files_in(folder, "yaml").iter().filter_map(stem).collect();
+        assert_eq!(on_disk, shipped, "{folder}");
+    }
+}
+
+#[test]
 fn the_gate_runs_what_the_readme_says() {
     let gate = read(&root().join(".ci/run"));
     let readme = read(&root().join("README.md"));
