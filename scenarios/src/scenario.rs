@@ -117,3 +117,103 @@ impl From<BackendSetup> for Backend {
         Self { latency: setup.latency.unwrap_or(usual.latency), fails: setup.fails }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::catalogue;
+    use crate::{parse, time};
+
+    #[test]
+    fn a_file_may_say_everything() {
+        let scenario = parse("folder/everything.yaml", EVERYTHING, &[], &catalogue());
+        insta::assert_debug_snapshot!(scenario.unwrap());
+    }
+
+    #[test]
+    fn what_is_not_said_is_usual() {
+        let text = "scenario: A\nvehicle: g70\nsteps: [identify]\n";
+        let scenario = parse("a.yaml", text, &[], &catalogue()).unwrap();
+        assert_eq!(scenario.protocol, Protocol::Doip);
+        assert_eq!(scenario.vci, Interface::EnetCable);
+        assert_eq!(scenario.bridge, Bridge::Reference);
+        assert_eq!(scenario.network, Network::default());
+        assert_eq!(scenario.backend, Backend::default());
+        assert_eq!(scenario.backend.latency, time::TimeRange::exactly(EIGHT_HUNDRED));
+    }
+
+    const EIGHT_HUNDRED: std::time::Duration = std::time::Duration::from_millis(800);
+    const EVERYTHING: &str = r#"
+scenario: Everything a scenario can say
+proves: That every key is read.
+vehicle: g05
+ecus:
+  egs: { state: virgin, erase-factor: 30% }
+  dme: {}
+supply:
+  battery: 12.4V
+  charger: off
+  curve:
+    - { at: 1min, voltage: 12.4V }
+    - { at: 2min, voltage: 11900mV }
+vci: icom-next
+protocol: doip
+bridge: reference
+network:
+  technician: { rtt: 20ms..40ms, jitter: 2ms, up: { loss: 1% }, down: { rate: 10Mbit/s } }
+  mechanic:
+    preset: garage-wifi
+    loss: 0.1%
+    schedule:
+      - { at: 5min, set: { loss: 2% } }
+backend: { latency: 500ms..2s, fails: key }
+tester:
+  tcp: windows
+  address: F5
+  keep-alive: 1500ms
+  timeouts: { connect: 4s, patience: 90s, pending-limit: 9 }
+  programming: { minimum-voltage: 12.5V, repeats: 3, block-repeats: 0 }
+faults:
+  - when: { at: 10s..20s }
+    do: { network: { mechanic: { loss: 5% } } }
+  - when: { step: 3, after: 5s }
+    do: { tester-crash: { restart: 30s } }
+  - when: { ecu: egs, block: 12, nth: 2 }
+    do: { gateway-reset: { link-down: 6s, stack: silent, boot: 5s, address: new } }
+  - when: { ecu: egs, erase: ends }
+    do: { blackout: { leg: mechanic, direction: up, for: 3s } }
+  - when: { ecu: egs, reset: begins }
+    do: { ecu: { name: egs, refuse: { request: 22 F1 01, nrc: 22, times: 2 } } }
+  - when: { gateway-reset: ends }
+    do: { supply: { battery: 11V, charger: 14V } }
+  - when: { link: mechanic-down, frame: 100 }
+    do: { drop: { frames: 3 } }
+  - when: { at: 1h }
+    do: { link-down: { for: 2s } }
+  - when: { at: 2h }
+    do: { relay-crash: {} }
+steps:
+  - identify
+  - scan
+  - program: { ecu: egs, image: 8hp.swfl, size: 512KiB }
+  - code: { ecu: egs }
+  - initialise-adaptations: { ecu: egs }
+  - reset: { ecu: zgw }
+  - clear-faults
+  - wait: 2s
+  - repeat:
+      times: 3
+      steps:
+        - request: { ecu: dme, send: 22 F1 90, expect: "62 F1 90 5?" }
+        - request: { functional: true, send: 3E 80, expect: silence }
+expect:
+  egs: { ends: programmed, faults: [4F8001, "480002"] }
+  dme: { faults: some }
+  gateway-resets: 1..3
+  duration: < 35min
+  steps: { 3: crashed, 4: failed }
+thresholds:
+  - transfer-data.p99 < 400ms
+  - erase.count >= 3
+"#;
+}
