@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use node::{ConnectionId, Instant, Seed, SocketAction, Stream, Timers};
+use tracing::trace;
 use wire::doip::{Decoder, LogicalAddress, Message, PORT, Payload, Rules, Side, Version, Versions};
 use wire::hsfz::Address;
 
@@ -195,6 +196,7 @@ impl Doip {
 
     pub(crate) fn handle_timeout(&mut self, desk: &mut Desk) {
         while let Some((connection, timer)) = self.timers.expire(desk.now) {
+            trace!(now = %desk.now, ?connection, ?timer, "expired");
             match timer {
                 Timer::InitialInactivity => self.close(connection, desk),
                 Timer::GeneralInactivity => self.inactive(connection, desk),

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 
 use node::{Instant, Node, Seed, SocketAction, SocketEvent};
 use sim_ecus::{Ecu, EcuEvent, EcuInput, ResetKind};
+use tracing::{info, warn};
 use wire::hsfz::Address;
 
 use crate::desk::Desk;
@@ -242,6 +243,7 @@ impl Gateway {
 
     /// Does what a step of a reset means at the port.
     fn enter(&mut self, now: Instant, cause: ResetCause, phase: ResetPhase) {
+        info!(%now, ?cause, ?phase, "gateway reset");
         self.events.push_back(VehicleEvent::GatewayReset { cause, phase });
         let times = self.reset.times().cloned().unwrap_or_default();
         match phase {
@@ -323,6 +325,7 @@ impl Gateway {
         self.events.push_back(VehicleEvent::Supply { millivolts });
         self.units.tell_all(now, &EcuInput::Supply { millivolts });
         if millivolts < self.brownout && !self.reset.is_dark() {
+            warn!(%now, millivolts, "the gateway goes dark");
             self.resets += 1;
             self.reset.power_off(now, self.times.restart.clone());
         } else if millivolts >= self.recovery {

@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use node::{ConnectionId, Instant, Seed, SocketAction, Stream, Timers};
+use tracing::{debug, trace};
 use wire::hsfz::{Address, CONTROL_PORT, DIAGNOSTIC_PORT, Decoder, Identification, Message};
 
 use crate::desk::Desk;
@@ -182,6 +183,7 @@ impl Hsfz {
 
     pub(crate) fn handle_timeout(&mut self, desk: &mut Desk) {
         while let Some((connection, timer)) = self.timers.expire(desk.now) {
+            trace!(now = %desk.now, ?connection, ?timer, "expired");
             match timer {
                 Timer::Quiet => self.ask_if_alive(connection, desk),
                 Timer::AliveWait => self.end(connection, Ending::Finish, desk),
@@ -198,6 +200,7 @@ impl Hsfz {
     /// Ends a connection and everything that hangs on it.
     fn end(&mut self, connection: ConnectionId, ending: Ending, desk: &mut Desk) {
         let Some(entry) = self.connections.remove(&connection) else { return };
+        debug!(now = %desk.now, ?connection, ?ending, "connection ends");
         entry.close_channels(desk);
         for timer in [Timer::Quiet, Timer::AliveWait, Timer::Idle] {
             self.timers.cancel((connection, timer));

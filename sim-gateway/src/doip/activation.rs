@@ -4,6 +4,7 @@
 //! confirmation.
 
 use node::ConnectionId;
+use tracing::debug;
 use wire::doip::{
     ActivationCode, LogicalAddress, Payload, RoutingActivationRequest, RoutingActivationResponse,
 };
@@ -169,6 +170,7 @@ impl Doip {
         code: ActivationCode,
         desk: &mut Desk,
     ) {
+        debug!(now = %desk.now, ?connection, %tester, %code, "routing activation");
         let entity = LogicalAddress(self.profile.address);
         let response =
             RoutingActivationResponse { tester, entity, code, reserved: [0; 4], oem: None };
