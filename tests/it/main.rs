@@ -1,3 +1,4 @@
 //! Worlds: scenario and seed in, report out.
 
+mod tester_gateway;
 mod tidy;

@@ -76,7 +76,7 @@ async fn jump(context: &Context, ecu: &TesterEcu) -> Result<(), StepError> {
         }
         Err(error) => return Err(error),
     }
-    context.pause(context.config.programming.bootloader_pause).await;
+    context.await_restart(ecu.address, context.config.programming.bootloader_pause).await?;
     let session = context.ask_patiently(ecu.address, &READ_SESSION).await?;
     match session.get(3) {
         Some(0x02) => Ok(()),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use node::{Instant, Seed, Stream};
+use wire::hsfz::Address;
 use wire::uds::service::has_sub_function;
 use wire::uds::{Answer as Kind, Nrc, SUPPRESS_POSITIVE_RESPONSE, classify};
 
@@ -76,7 +77,17 @@ impl Context {
 
     /// Finds the car and connects to it.
     pub async fn find(&self) -> Result<Found, StepError> {
-        match self.mailbox.order(Order::Find).await {
+        self.approach(Order::Find).await
+    }
+
+    /// Closes the connection, finds the same car again and connects to it: the gateway restarts,
+    /// and would not say so.
+    pub async fn renew(&self) -> Result<(), StepError> {
+        self.approach(Order::Renew).await.map(drop)
+    }
+
+    async fn approach(&self, order: Order) -> Result<Found, StepError> {
+        match self.mailbox.order(order).await {
             Reply::Found(result) => result.map_err(StepError::Search),
             Reply::Exchanged(_) | Reply::Elapsed => unreachable!("a search ends with its result"),
         }
@@ -212,6 +223,12 @@ impl Context {
     /// Returns the control unit of this name.
     pub fn ecu(&self, name: &str) -> Result<&TesterEcu, StepError> {
         self.config.ecus.get(name).ok_or_else(|| StepError::UnknownEcu(name.to_owned()))
+    }
+
+    /// Waits while a control unit restarts; when that takes the gateway along, connects anew.
+    pub async fn await_restart(&self, ecu: u8, time: Duration) -> Result<(), StepError> {
+        self.pause(time).await;
+        if ecu == Address::GATEWAY.0 { self.renew().await } else { Ok(()) }
     }
 
     /// Tells whether the tester's data know a control unit at this address.

@@ -24,6 +24,8 @@ pub(crate) struct Mailbox {
 pub(crate) enum Order {
     /// Find the car and connect to it.
     Find,
+    /// Close the connection, find the same car again and connect to it.
+    Renew,
     /// Send a request and collect the answer.
     Exchange(Request),
     /// Let time pass.
@@ -33,7 +35,7 @@ pub(crate) enum Order {
 /// How an order ended.
 #[derive(Debug)]
 pub(crate) enum Reply {
-    /// Of [`Order::Find`].
+    /// Of [`Order::Find`] and [`Order::Renew`].
     Found(Result<Found, Fault>),
     /// Of [`Order::Exchange`].
     Exchanged(Result<Vec<Answer>, Fault>),

@@ -30,6 +30,5 @@ pub(super) async fn hard_reset(context: &Context, ecu: &TesterEcu) -> Result<(),
         }
         Err(error) => return Err(error),
     }
-    context.pause(ecu.reset_time).await;
-    Ok(())
+    context.await_restart(ecu.address, ecu.reset_time).await
 }

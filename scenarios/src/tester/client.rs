@@ -193,12 +193,14 @@ impl Client {
         }
     }
 
-    /// Closes the connection in an orderly way.
-    pub fn close(&mut self) {
+    /// Closes the connection in an orderly way; returns whether it was up.
+    pub fn close(&mut self) -> bool {
+        let was_up = self.is_up();
         if let Some(connection) = self.link.connection() {
             self.actions.push_back(SocketAction::Close { connection });
         }
         self.set_down();
+        was_up
     }
 
     /// Forgets everything but the numbers of connections: the machine beneath is gone.

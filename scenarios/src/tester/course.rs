@@ -5,7 +5,8 @@ use std::task::{self, Poll, Waker};
 use node::Instant;
 
 use super::{
-    Answer, Fault, Location, Order, Outcome, Reply, Request, Tester, TesterEvent, Timer, Wish,
+    Answer, Connection, Fault, Location, Order, Outcome, Reply, Request, Setback, Tester,
+    TesterEvent, Timer, Wish,
 };
 use crate::conversation::{Conversation, begin};
 
@@ -166,6 +167,11 @@ impl Tester {
                 self.work = Work::Find;
                 self.search(now);
             }
+            Order::Renew => {
+                self.close();
+                self.work = Work::Find;
+                self.search(now);
+            }
             Order::Exchange(request) => {
                 if self.location.is_sure() && self.approach.is_none() {
                     self.client.request(now, &request);
@@ -213,13 +219,20 @@ impl Tester {
     }
 
     fn finish(&mut self) {
-        self.client.close();
+        self.close();
         self.timers.clear();
         self.approach = None;
         self.work = Work::Idle;
         self.holds_session = false;
         self.state = State::Finished;
         self.events.push_back(TesterEvent::Finished);
+    }
+
+    fn close(&mut self) {
+        if self.client.close() {
+            let why = Setback::Closed.to_string();
+            self.events.push_back(TesterEvent::Connection(Connection::Down { why }));
+        }
     }
 
     fn tell_end(&mut self, index: usize, outcome: Outcome, why: Option<String>) {

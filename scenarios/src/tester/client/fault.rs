@@ -41,6 +41,9 @@ pub(crate) enum Setback {
     /// The peer closed.
     #[error("closed by the peer")]
     Finished,
+    /// The tester closed.
+    #[error("closed by the tester")]
+    Closed,
     /// The peer reset.
     #[error("reset by the peer")]
     Reset,

@@ -3,6 +3,7 @@
 //! The car is asked at 0 ms and answers the search at 2 ms, the connection is up at 3 ms; the first
 //! request of `identify` goes out then. Most tests use a `request` step, which searches as well.
 
+use proptest::prelude::*;
 use rstest::rstest;
 use wire::doip::ActivationCode;
 use wire::hsfz::ErrorCode;
@@ -298,4 +299,28 @@ fn functional_answers_are_collected_until_they_cease() {
     let answers = bench.exchanges();
     let from: Vec<_> = answers.iter().map(|it| (it.ecu, it.functional, it.latency)).collect();
     assert_eq!(from, [(0x10, true, ms(160)), (0x12, true, ms(180)), (0x18, true, ms(240))]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn bytes_that_make_no_sense_end_in_an_outcome(
+        chunks in prop::collection::vec((1_u64..2_000, prop::collection::vec(any::<u8>(), 0..40)), 0..20),
+        is_doip in any::<bool>(),
+    ) {
+        let mut bench = if is_doip { doip() } else { hsfz() };
+        bench.car.script = Box::new(|_, _, _, before| (before == 0).then(Vec::new));
+        for (after, bytes) in chunks {
+            let data = bytes::Bytes::from(bytes);
+            let connection = node::ConnectionId(0);
+            let peer = std::net::SocketAddrV4::new(super::car::CAR, 6811);
+            if !data.is_empty() {
+                let data = data.clone();
+                bench.at(ms(after), node::SocketEvent::Received { connection, data });
+            }
+            bench.at(ms(after / 7), node::SocketEvent::Datagram { local_port: 7811, peer, data });
+        }
+        prop_assert_eq!(bench.run().len(), 1);
+    }
 }
