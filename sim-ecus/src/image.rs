@@ -3,7 +3,6 @@
 use std::fmt;
 
 use bytes::Bytes;
-use node::Seed;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use crate::profile::{EcuProfile, FlashBlock};
@@ -91,9 +90,23 @@ fn content(name: &str, address: u32, size: usize, software: SgbmId) -> Vec<u8> {
     let (body, checksum) = data.split_at_mut(size - CHECKSUM_LENGTH);
     let (identifier, content) = body.split_at_mut(SgbmId::LENGTH);
     identifier.copy_from_slice(&software.to_bytes());
-    Seed(xxh3_64(name.as_bytes())).stream(&purpose).fill(content);
+    fill(content, xxh3_64(purpose.as_bytes()));
     checksum.copy_from_slice(&xxh3_128(body).to_be_bytes());
     data
+}
+
+/// Fills with bytes that do not compress (SplitMix64): an image is long, and nothing about it is
+/// chance, so it draws from no stream.
+fn fill(content: &mut [u8], seed: u64) {
+    let mut state = seed;
+    for chunk in content.chunks_mut(8) {
+        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut word = state;
+        word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        word ^= word >> 31;
+        chunk.copy_from_slice(&word.to_le_bytes()[..chunk.len()]);
+    }
 }
 
 /// Returns whether the last bytes of a piece of software are the checksum of the rest.
@@ -154,6 +167,12 @@ mod tests {
         assert_eq!(one, Image::for_profile(&egs(), "a", Some(9_000)));
         assert_ne!(one.segments, Image::for_profile(&egs(), "b", Some(9_000)).segments);
         assert_ne!(one.segments[1].data[8..64], one.segments[2].data[8..64]);
+    }
+
+    #[test]
+    fn the_content_is_pinned() {
+        let data = &Image::for_profile(&egs(), "8hp", Some(9_000)).segments[0].data;
+        assert_eq!(xxh3_64(data), 16_403_047_344_356_200_666);
     }
 
     #[test]
