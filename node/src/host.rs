@@ -122,7 +122,15 @@ impl<A: Node<In = SocketEvent, Out = SocketAction>> Host<A> {
                 stack.poll(now);
                 self.events.extend(stack.take_events());
             }
-            if self.events.is_empty() {
+            if !self.events.is_empty() {
+                continue;
+            }
+            if self.app.poll_timeout().is_none_or(|at| at > now) {
+                break;
+            }
+            // Due at the very instant of an input; a deadline that stays put is caught below.
+            self.app.handle_timeout(now);
+            if self.app.poll_timeout().is_some_and(|at| at <= now) {
                 break;
             }
         }
@@ -268,9 +276,6 @@ impl<A: Node<In = SocketEvent, Out = SocketAction>> Node for Host<A> {
             return;
         }
         self.addressing.handle_timeout(now);
-        if self.app.poll_timeout().is_some_and(|at| at <= now) {
-            self.app.handle_timeout(now);
-        }
         self.settle(now);
     }
 
