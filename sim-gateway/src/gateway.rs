@@ -128,6 +128,11 @@ impl Gateway {
         self.supply.millivolts()
     }
 
+    /// Returns what feeds the vehicle: battery and charger, in millivolts.
+    pub fn sources(&self) -> (u32, Option<u32>) {
+        self.supply.sources()
+    }
+
     /// Returns the gateway's diagnostic address.
     pub fn address(&self) -> Address {
         self.units.ecu(self.gateway).address()

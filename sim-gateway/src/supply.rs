@@ -136,6 +136,11 @@ impl Monitor {
         self.schedule(now);
     }
 
+    /// Returns battery and charger, in millivolts.
+    pub(crate) fn sources(&self) -> (u32, Option<u32>) {
+        (self.supply.battery, self.supply.charger)
+    }
+
     /// Looks at the voltage when that is due, and returns it when it has changed.
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> Option<u32> {
         if self.look.is_none_or(|look| look > now) {

@@ -27,6 +27,8 @@ pub struct VehicleProfile {
     pub mac: [u8; 6],
     /// What it speaks unless a [`Setup`](crate::Setup) says otherwise.
     pub protocols: Protocols,
+    /// What it can speak when a [`Setup`](crate::Setup) asks for it.
+    pub can_speak: Protocols,
     /// How it speaks HSFZ.
     pub dialect: Dialect,
     /// How it speaks DoIP.
@@ -162,6 +164,7 @@ struct VehicleFile {
     vin: Spanned<String>,
     mac: Spanned<String>,
     protocols: Protocols,
+    can_speak: Option<Protocols>,
     dialect: Option<Spanned<String>>,
     doip: Option<Spanned<EntityProfile>>,
     units: Vec<Spanned<String>>,
@@ -218,6 +221,7 @@ impl VehicleFile {
             title: self.title,
             vin: self.vin.value,
             protocols: self.protocols,
+            can_speak: self.can_speak.unwrap_or(self.protocols),
             doip: self.doip.map(|doip| doip.value).unwrap_or_default(),
             units: self.units.into_iter().map(|unit| unit.value).collect(),
             gateway: self.gateway.value,
