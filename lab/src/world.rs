@@ -2,6 +2,7 @@
 //!
 //! | file | holds |
 //! |---|---|
+//! | `bridge` | the reference bridge's three hosts |
 //! | `cable` | 100BASE-TX between VCI and vehicle |
 //! | `wan` | the two legs of the internet, each with two impaired directions |
 //! | `taps` | where frames are counted, digested and captured |
@@ -9,39 +10,24 @@
 //! One thread, one clock: [`World::advance`] goes to the earliest deadline of any part, lets every
 //! part that is due act, and carries frames on until nobody has anything to say at that instant.
 
+mod bridge;
 mod cable;
 mod taps;
 mod wan;
 
 use std::collections::VecDeque;
 
-use bridge::{Mechanic, Relay, Technician};
 use node::{Frame, Host, Instant, Node, PortInput, PortOutput};
-use scenarios::Tester;
+use scenarios::tester::Tester;
 use sim_gateway::Gateway;
 use sim_vci::{Side, Vci};
 
 use crate::digest::Digest;
+pub use bridge::Bridge;
+use bridge::{MECHANIC_MAC, TECHNICIAN_MAC};
 use cable::Cable;
-pub use taps::{Tap, Taps};
-pub use wan::{Wan, Way};
-
-/// The three roles of the bridge, each on its own host.
-pub struct Bridge {
-    /// Beside the tester.
-    pub technician: Host<Technician>,
-    /// Somewhere on the internet.
-    pub relay: Host<Relay>,
-    /// Beside the vehicle.
-    pub mechanic: Host<Mechanic>,
-}
-
-/// Hardware addresses of the bridge's hosts on the internet.
-pub const TECHNICIAN_MAC: [u8; 6] = [0x02, 0, 0, 0xBC, 0x01, 0x01];
-/// See [`TECHNICIAN_MAC`].
-pub const RELAY_MAC: [u8; 6] = [0x02, 0, 0, 0xBC, 0x01, 0x02];
-/// See [`TECHNICIAN_MAC`].
-pub const MECHANIC_MAC: [u8; 6] = [0x02, 0, 0, 0xBC, 0x01, 0x03];
+pub use taps::{Sighting, Tap, Taps};
+pub use wan::{Intervention, Met, Wan, Way};
 
 /// Where a frame or a change of carrier arrives next, at the same instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,11 +90,6 @@ impl World {
             queue: VecDeque::new(),
             now: Instant::ZERO,
         };
-        if let Some(bridge) = &mut world.bridge {
-            bridge.technician.handle_input(Instant::ZERO, PortInput::Link(true));
-            bridge.relay.handle_input(Instant::ZERO, PortInput::Link(true));
-            bridge.mechanic.handle_input(Instant::ZERO, PortInput::Link(true));
-        }
         world.settle();
         world
     }
@@ -126,9 +107,9 @@ impl World {
     /// When something happens next.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let bridge = self.bridge.as_ref().and_then(|bridge| {
-            let Bridge { technician, relay, mechanic } = bridge;
-            let ends = earliest(technician.poll_timeout(), mechanic.poll_timeout());
-            earliest(ends, relay.poll_timeout())
+            let ends =
+                earliest(bridge.technician.poll_timeout(), bridge.mechanic.poll_timeout());
+            earliest(ends, bridge.relay.as_ref().and_then(Node::poll_timeout))
         });
         let cables = earliest(self.to_vehicle.poll_timeout(), self.from_vehicle.poll_timeout());
         let ends = earliest(self.tester.poll_timeout(), self.vehicle.poll_timeout());
@@ -164,6 +145,21 @@ impl World {
         }
     }
 
+    /// Kills the relay's program; frames to it are lost until [`World::start_relay`].
+    pub fn kill_relay(&mut self) {
+        if let Some(bridge) = &mut self.bridge {
+            bridge.relay = None;
+        }
+    }
+
+    /// Starts the relay's program again.
+    pub fn start_relay(&mut self) {
+        if let Some(bridge) = &mut self.bridge {
+            bridge.start_relay(self.now);
+        }
+        self.settle();
+    }
+
     fn let_parties_act(&mut self, at: Instant) {
         if is_due(self.tester.poll_timeout(), at) {
             self.tester.handle_timeout(at);
@@ -172,8 +168,10 @@ impl World {
             if is_due(bridge.technician.poll_timeout(), at) {
                 bridge.technician.handle_timeout(at);
             }
-            if is_due(bridge.relay.poll_timeout(), at) {
-                bridge.relay.handle_timeout(at);
+            if let Some(relay) = &mut bridge.relay
+                && is_due(relay.poll_timeout(), at)
+            {
+                relay.handle_timeout(at);
             }
             if is_due(bridge.mechanic.poll_timeout(), at) {
                 bridge.mechanic.handle_timeout(at);
@@ -228,8 +226,10 @@ impl World {
         };
         match way {
             Way::TechnicianUp | Way::MechanicUp => {
-                bridge.relay.handle_input(now, PortInput::Frame(frame));
-                self.drain_relay();
+                if let Some(relay) = &mut bridge.relay {
+                    relay.handle_input(now, PortInput::Frame(frame));
+                    self.drain_relay();
+                }
             }
             Way::TechnicianDown => {
                 bridge.technician.handle_input(now, PortInput::Frame(frame));
@@ -279,8 +279,10 @@ impl World {
     }
 
     fn drain_relay(&mut self) {
-        let Some(bridge) = &mut self.bridge else { return };
-        while let Some(output) = bridge.relay.poll_output() {
+        let Some(relay) = self.bridge.as_mut().and_then(|bridge| bridge.relay.as_mut()) else {
+            return;
+        };
+        while let Some(output) = relay.poll_output() {
             let PortOutput::Frame(frame) = output else { continue };
             let target = frame.get(..6).unwrap_or_default();
             if target != MECHANIC_MAC {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use netem::Fate;
+use netem_rs::Fate;
 use node::{Frame, Instant, PortInput, PortOutput};
 
 use super::wan::{Met, Way};
@@ -36,6 +36,18 @@ impl Tap {
             Self::WanTechnician => "wan-technician",
             Self::WanMechanic => "wan-mechanic",
             Self::Vehicle => "vehicle",
+        }
+    }
+}
+
+impl Tap {
+    /// Where it is, for people.
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::Tester => "the tester's port",
+            Self::WanTechnician => "the internet between technician and relay",
+            Self::WanMechanic => "the internet between mechanic and relay",
+            Self::Vehicle => "the vehicle's port",
         }
     }
 }

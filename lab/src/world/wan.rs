@@ -1,7 +1,7 @@
 //! The internet between the sites: two legs that meet at the relay, two directions each.
 
-use netem::{Fate, Impairment, Link};
-use node::{Frame, Instant, Node, Seed};
+use netem_rs::{Fate, FateOutcome, Impairment, Link, Payload};
+use node::{Frame, Instant, Node, Seed, Stream};
 
 use super::taps::Taps;
 
@@ -34,9 +34,21 @@ impl Way {
     }
 }
 
+/// What a scenario does to frames it names by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Intervention {
+    /// One bit is flipped.
+    Damage,
+    /// The frame enters the link twice.
+    Duplicate,
+}
+
 /// The four directions.
 pub struct Wan {
     links: [Link<Frame>; 4],
+    /// Where, the first frame, the one after the last, and what is done to them.
+    interventions: Vec<(Way, u64, u64, Intervention)>,
+    damage: Stream,
 }
 
 impl Wan {
@@ -48,16 +60,31 @@ impl Wan {
             let way = ways.next().expect("four impairments, four ways");
             Link::new(impairment, seed.child(way.name()))
         });
-        Self { links }
+        Self { links, interventions: Vec::new(), damage: seed.stream("damage") }
+    }
+
+    /// Does something to `count` frames of one direction, from number `first` on.
+    pub fn intervene(&mut self, way: Way, first: u64, count: u32, what: Intervention) {
+        self.interventions.push((way, first, first.saturating_add(count.into()), what));
     }
 
     /// Puts a frame onto one direction; its fate is known at once.
-    pub fn push(&mut self, way: Way, now: Instant, frame: Frame, taps: &mut Taps) {
-        let link = &mut self.links[way as usize];
-        let copy = frame.clone();
-        link.handle_input(now, frame);
-        while let Some(fate) = link.poll_fate() {
-            taps.entered(way, now, &copy, fate);
+    pub fn push(&mut self, way: Way, now: Instant, mut frame: Frame, taps: &mut Taps) {
+        let index = self.links[way as usize].counters().entered;
+        let intervention = self.interventions.iter().find(|(at, first, end, _)| {
+            *at == way && (*first..*end).contains(&index)
+        });
+        match intervention {
+            None => self.enter(way, now, frame, false, taps),
+            Some((.., Intervention::Duplicate)) => {
+                self.enter(way, now, frame.clone(), false, taps);
+                self.enter(way, now, frame, false, taps);
+            }
+            Some((.., Intervention::Damage)) => {
+                self.damage.seek(index);
+                frame.damage(self.damage.next_u64());
+                self.enter(way, now, frame, true, taps);
+            }
         }
     }
 
@@ -65,9 +92,10 @@ impl Wan {
     pub fn pop(&mut self, now: Instant) -> Option<(Way, Frame)> {
         for way in Way::ALL {
             let link = &mut self.links[way as usize];
-            if link.poll_timeout().is_some_and(|at| at <= now) {
-                link.handle_timeout(now);
+            if link.poll_timeout().is_none_or(|at| at > now) {
+                continue;
             }
+            link.handle_timeout(now);
             if let Some(frame) = link.poll_output() {
                 return Some((way, frame));
             }
@@ -80,9 +108,28 @@ impl Wan {
         self.links.iter().filter_map(Node::poll_timeout).min()
     }
 
-    /// Changes the parameters of one direction from now on.
-    pub fn set(&mut self, way: Way, now: Instant, impairment: &Impairment) {
-        self.links[way as usize].set(now, impairment);
+    /// Changes what `change` names in one direction, from now on.
+    pub fn change(&mut self, way: Way, now: Instant, change: &Impairment) {
+        self.links[way as usize].change(now, change);
+    }
+
+    /// How many frames have entered one direction so far.
+    pub fn entered(&self, way: Way) -> u64 {
+        self.links[way as usize].counters().entered
+    }
+
+    /// What is in force in one direction.
+    pub fn impairment(&self, way: Way) -> &Impairment {
+        self.links[way as usize].impairment()
+    }
+
+    fn enter(&mut self, way: Way, now: Instant, frame: Frame, damaged: bool, taps: &mut Taps) {
+        let copy = frame.clone();
+        let mut fate = self.links[way as usize].push(now, frame);
+        if let FateOutcome::Delivered { damaged: mark, .. } = &mut fate.outcome {
+            *mark |= damaged;
+        }
+        taps.entered(way, now, &copy, fate);
     }
 }
 

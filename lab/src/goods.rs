@@ -1,0 +1,82 @@
+//! What the tester carries: images and coding of the control units, in its own terms.
+
+use std::collections::BTreeMap;
+
+use scenarios::step::Step;
+use scenarios::tester::{Coding, Image, Segment, TesterEcu};
+use sim_ecus::EcuProfile;
+
+/// What one control unit can be given, and what the judge compares its memory with.
+pub struct Goods {
+    /// The profile.
+    pub profile: EcuProfile,
+    /// The last image the scenario programs into it, if any.
+    pub image: Option<sim_ecus::image::Image>,
+    /// The same in the tester's terms, and the coding.
+    pub tester: TesterEcu,
+}
+
+/// Makes the goods of every control unit of a vehicle; images depend on no seed.
+pub fn goods(units: &[String], steps: &[Step]) -> BTreeMap<String, Goods> {
+    units
+        .iter()
+        .map(|unit| {
+            let profile = crate::catalogue::profile(unit);
+            let mut images = Vec::new();
+            collect(steps, unit, &profile, &mut images);
+            (unit.clone(), pack(profile, images))
+        })
+        .collect()
+}
+
+fn collect(
+    steps: &[Step],
+    unit: &str,
+    profile: &EcuProfile,
+    images: &mut Vec<sim_ecus::image::Image>,
+) {
+    for step in steps {
+        match step {
+            Step::Program(program) if program.ecu == unit => {
+                let size = program.size.map(|size| size.0);
+                images.push(sim_ecus::image::Image::for_profile(profile, &program.image, size));
+            }
+            Step::Repeat(repeat) => collect(&repeat.steps, unit, profile, images),
+            Step::Identify
+            | Step::Scan
+            | Step::Request(_)
+            | Step::Program(_)
+            | Step::Code(_)
+            | Step::InitialiseAdaptations(_)
+            | Step::Reset(_)
+            | Step::ClearFaults
+            | Step::Wait(_) => {}
+        }
+    }
+}
+
+fn pack(profile: EcuProfile, images: Vec<sim_ecus::image::Image>) -> Goods {
+    let coding = sim_ecus::coding::Coding::for_profile(&profile);
+    let tester = TesterEcu {
+        address: profile.address,
+        images: images.iter().map(|image| (image.name.clone(), in_testers_terms(image))).collect(),
+        coding: Coding {
+            records: coding.entries,
+            stamp: coding.stamp.to_vec().into(),
+        },
+        reset_time: profile.timing.reset,
+        wide_key: profile.security.wide_key,
+    };
+    Goods { image: images.into_iter().next_back(), profile, tester }
+}
+
+fn in_testers_terms(image: &sim_ecus::image::Image) -> Image {
+    let segments = image.segments.iter().map(|segment| Segment {
+        address: segment.address,
+        class: segment.class,
+        id: segment.id,
+        version: segment.version,
+        data: segment.data.clone(),
+    });
+    Image { name: image.name.clone(), segments: segments.collect() }
+}

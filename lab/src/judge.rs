@@ -1,0 +1,167 @@
+//! Whether a run ended as its scenario expects, judged from the vehicle's memory and ledgers.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use netem_rs::DurationText;
+use node::{Instant, Ratio};
+use record::{Event, Failure, FailureKind};
+use scenarios::expect::FaultsExpected;
+use scenarios::threshold::{Limit, Quantile};
+use scenarios::Scenario;
+
+use crate::observe::{Observed, in_record, note};
+use crate::watch::Watch;
+
+/// What was found of one control unit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The end state as scenarios name it.
+    pub ends: String,
+    /// The faults in its memory, as numbers of three bytes.
+    pub faults: Vec<u32>,
+}
+
+/// Everything the judge looks at.
+pub struct Evidence<'a> {
+    /// What was seen of the tester.
+    pub observed: &'a Observed,
+    /// The control units, by name.
+    pub ecus: &'a BTreeMap<String, Found>,
+    /// How often the gateway reset.
+    pub gateway_resets: u32,
+    /// When the run ended.
+    pub now: Instant,
+}
+
+/// Collects what was not as expected.
+struct Judge<'a> {
+    now: Instant,
+    watch: &'a mut dyn Watch,
+    failures: Vec<Failure>,
+}
+
+/// Judges a run; returns what was not as expected, nothing when all was.
+pub fn judge(scenario: &Scenario, evidence: &Evidence<'_>, watch: &mut dyn Watch) -> Vec<Failure> {
+    let mut judge = Judge { now: evidence.now, watch, failures: Vec::new() };
+    judge.steps(scenario, evidence);
+    judge.ecus(scenario, evidence);
+    judge.run(scenario, evidence);
+    judge.thresholds(scenario, evidence);
+    judge.failures
+}
+
+impl Judge<'_> {
+    fn steps(&mut self, scenario: &Scenario, evidence: &Evidence<'_>) {
+        for step in &evidence.observed.steps {
+            let expected = in_record(scenario.expect.of_step(step.index));
+            let why = step.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+            let found = format!("{}{why}", step.outcome.as_str());
+            let name = format!("step {} ({}) {}", step.index, step.name, expected.as_str());
+            let met = step.outcome == expected;
+            self.expect(FailureKind::Step, Some(step.index), name, found, met);
+        }
+    }
+
+    fn ecus(&mut self, scenario: &Scenario, evidence: &Evidence<'_>) {
+        for (name, found) in evidence.ecus {
+            let expected = scenario.expect.of(name);
+            if let Some(ends) = expected.ends {
+                let met = ends.to_string() == found.ends;
+                let what = format!("{name} ends {ends}");
+                self.expect(FailureKind::Expectation, None, what, found.ends.clone(), met);
+            }
+            if let Some(faults) = expected.faults {
+                let (what, met) = faults_met(&faults, &found.faults);
+                let what = format!("{name} has {what}");
+                let held = in_words(&found.faults);
+                self.expect(FailureKind::Expectation, None, what, held, met);
+            }
+        }
+    }
+
+    fn run(&mut self, scenario: &Scenario, evidence: &Evidence<'_>) {
+        if let Some(bound) = &scenario.expect.gateway_resets {
+            let resets = u64::from(evidence.gateway_resets);
+            let what = format!("gateway resets {bound}");
+            let met = bound.holds(&resets);
+            self.expect(FailureKind::Expectation, None, what, resets.to_string(), met);
+        }
+        if let Some(bound) = &scenario.expect.duration {
+            let end = evidence.observed.finished.unwrap_or(evidence.now);
+            let took = DurationText(end - Instant::ZERO);
+            let what = format!("duration {bound}");
+            let found = format!("{:.3} s", end.as_secs_f64());
+            self.expect(FailureKind::Expectation, None, what, found, bound.holds(&took));
+        }
+    }
+
+    fn thresholds(&mut self, scenario: &Scenario, evidence: &Evidence<'_>) {
+        let latencies = &evidence.observed.latencies;
+        for threshold in &scenario.thresholds {
+            let name = threshold.latency;
+            let (found, met) = match &threshold.limit {
+                Limit::Count(bound) => {
+                    let count = latencies.count(name) as u64;
+                    (count.to_string(), bound.holds(&count))
+                }
+                Limit::Time(quantile, bound) => match latencies.quantile(name, share(*quantile)) {
+                    Some(latency) => {
+                        (milliseconds(latency), bound.holds(&DurationText(latency)))
+                    }
+                    None => ("no such exchange".to_owned(), false),
+                },
+            };
+            self.expect(FailureKind::Threshold, None, threshold.to_string(), found, met);
+        }
+    }
+
+    fn expect(
+        &mut self,
+        kind: FailureKind,
+        step: Option<usize>,
+        expected: String,
+        found: String,
+        met: bool,
+    ) {
+        if !met {
+            let message = format!("expected {expected}, found {found}");
+            self.failures.push(Failure { kind, step, message });
+        }
+        note(self.watch, self.now, || Event::Expectation { expected, found, met });
+    }
+}
+
+fn faults_met(expected: &FaultsExpected, held: &[u32]) -> (String, bool) {
+    match expected {
+        FaultsExpected::None => ("no faults".to_owned(), held.is_empty()),
+        FaultsExpected::Some => ("faults".to_owned(), !held.is_empty()),
+        FaultsExpected::Exactly(numbers) => {
+            let mut wanted: Vec<u32> = numbers.iter().map(|number| number.0).collect();
+            wanted.sort_unstable();
+            let mut held = held.to_vec();
+            held.sort_unstable();
+            (in_words(&wanted), wanted == held)
+        }
+    }
+}
+
+fn in_words(faults: &[u32]) -> String {
+    if faults.is_empty() {
+        return "no faults".to_owned();
+    }
+    let numbers: Vec<String> = faults.iter().map(|number| format!("{number:06X}")).collect();
+    format!("faults {}", numbers.join(" "))
+}
+
+fn share(quantile: Quantile) -> Ratio {
+    match quantile {
+        Quantile::P50 => Ratio::from_ppb(500_000_000),
+        Quantile::P99 => Ratio::from_ppb(990_000_000),
+        Quantile::Max => Ratio::ONE,
+    }
+}
+
+fn milliseconds(latency: Duration) -> String {
+    format!("{:.3} ms", latency.as_nanos() as f64 / 1e6)
+}

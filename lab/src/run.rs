@@ -1,0 +1,368 @@
+//! One run: a bench, a seed, a verdict.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use node::{Instant, Seed};
+use netem_rs::{Fate, FateOutcome};
+use record::summary::seconds;
+use record::{Engine, Event, Failure, FailureKind, FrameFate, Header, Summary, Verdict};
+use scenarios::trigger::Phase;
+use scenarios::Outcome;
+use scenarios::tester::TesterEvent;
+use sim_ecus::{EcuEvent, LedgerKind};
+use sim_gateway::{ResetPhase, VehicleEvent};
+
+use wire::uds::Dtc;
+
+use crate::bench::{Bench, TIME_LIMIT};
+use crate::deeds::{Later, strike};
+use crate::faults::{Faults, Happening};
+use crate::judge::{Evidence, Found, judge};
+use crate::observe::{Observed, note};
+use crate::watch::Watch;
+use crate::world::{Met, World};
+
+/// How long the car is left alone after the tester is done, so that what was begun shows its end:
+/// longer than S3 and the restart that follows it.
+const AFTERMATH: Duration = Duration::from_secs(30);
+/// Steps of the world a run may take: far beyond any scenario, reached only by a party gone mad.
+const STEP_LIMIT: u64 = 500_000_000;
+/// How often a watcher is asked whether to stop, in steps of the world.
+const ASK_EVERY: u64 = 1024;
+
+/// What a run is called in its record, besides its scenario.
+#[derive(Clone, Debug)]
+pub struct Label {
+    /// The scenario's file, or its name in the library.
+    pub file: String,
+    /// The command that repeats the run.
+    pub repeat: String,
+    /// The program and its version.
+    pub program: String,
+}
+
+/// Returns the first line of a run's record.
+pub fn header(bench: &Bench, seed: Seed, label: &Label) -> Header {
+    let scenario = bench.scenario();
+    Header {
+        format: record::FORMAT,
+        program: label.program.clone(),
+        scenario: scenario.title.clone(),
+        file: label.file.clone(),
+        seed: seed.0,
+        engine: Engine::Virtual,
+        protocol: scenario.protocol.to_string(),
+        vci: scenario.vci.to_string(),
+        vehicle: scenario.vehicle.clone(),
+        world: BTreeMap::new(),
+    }
+}
+
+/// Runs a scenario from a seed and judges it.
+pub fn run(bench: &Bench, seed: Seed, label: &Label, watch: &mut dyn Watch) -> Summary {
+    let mut run = Run::new(bench, seed, watch);
+    let ending = run.play();
+    run.summary(label, &ending)
+}
+
+/// How a run came to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Ending {
+    /// The tester was done, or gave up.
+    Finished,
+    /// Somebody asked to stop.
+    Stopped,
+    /// The run cannot go on.
+    Broken(String),
+}
+
+struct Run<'a> {
+    bench: &'a Bench,
+    seed: Seed,
+    world: World,
+    faults: Faults,
+    later: Vec<(Instant, Later)>,
+    observed: Observed,
+    watch: &'a mut dyn Watch,
+}
+
+impl<'a> Run<'a> {
+    fn new(bench: &'a Bench, seed: Seed, watch: &'a mut dyn Watch) -> Self {
+        let scenario = bench.scenario();
+        let names = bench.goods().iter().map(|(name, goods)| (goods.tester.address, name.clone()));
+        Self {
+            bench,
+            seed,
+            world: bench.world(seed, watch.wants_sightings()),
+            faults: Faults::new(&scenario.faults, seed),
+            later: Vec::new(),
+            observed: Observed::new(names.collect(), scenario.steps.len()),
+            watch,
+        }
+    }
+
+    fn play(&mut self) -> Ending {
+        let mut steps = 0u64;
+        loop {
+            self.listen();
+            let next = [self.world.poll_timeout(), self.faults.poll_timeout(), self.next_later()]
+                .into_iter()
+                .flatten()
+                .min();
+            let end = self.observed.finished.map(|at| at + AFTERMATH);
+            let Some(next) = next.filter(|next| end.is_none_or(|end| *next <= end)) else {
+                return match end {
+                    Some(_) => Ending::Finished,
+                    None => Ending::Broken("nothing is left to happen".to_owned()),
+                };
+            };
+            steps += 1;
+            if next > TIME_LIMIT || steps > STEP_LIMIT {
+                return Ending::Broken(format!("no end in sight at {next} after {steps} steps"));
+            }
+            if steps.is_multiple_of(ASK_EVERY) {
+                self.watch.progress(&self.observed.progress(next));
+                if self.watch.is_stopped() {
+                    return Ending::Stopped;
+                }
+            }
+            self.world.advance(next);
+            self.strike(next);
+        }
+    }
+
+    /// Hears what the parties have to tell, until nobody has anything more.
+    fn listen(&mut self) {
+        let now = self.world.now();
+        while let Some(event) = self.world.tester.app_mut().poll_event() {
+            if let TesterEvent::StepStarted { index, .. } = &event {
+                self.faults.happened(now, Happening::Step(*index));
+            }
+            self.observed.tester(now, event, self.watch);
+        }
+        while let Some(event) = self.world.vehicle.app_mut().poll_event() {
+            self.vehicle_event(now, &event);
+        }
+        self.bridge_events(now);
+        while let Some(met) = self.world.taps.poll_fate() {
+            note(self.watch, now, || frame_line(&met));
+        }
+        while let Some(sighting) = self.world.taps.poll_sighting() {
+            self.watch.sighting(sighting);
+        }
+    }
+
+    fn vehicle_event(&mut self, now: Instant, event: &VehicleEvent) {
+        match event {
+            VehicleEvent::Ecu { name, event } => {
+                if let Some(happening) = happening(name, event) {
+                    self.faults.happened(now, happening);
+                }
+                note(self.watch, now, || ecu_line(name, event));
+            }
+            VehicleEvent::GatewayReset { cause, phase } => {
+                match phase {
+                    ResetPhase::Reply => {
+                        self.faults.happened(now, Happening::GatewayReset(Phase::Begins));
+                    }
+                    ResetPhase::Ready => {
+                        self.faults.happened(now, Happening::GatewayReset(Phase::Ends));
+                    }
+                    ResetPhase::StackGone
+                    | ResetPhase::LinkDown
+                    | ResetPhase::Booting
+                    | ResetPhase::Starting => {}
+                }
+                let (cause, phase) = (format!("{cause:?}"), format!("{phase:?}"));
+                note(self.watch, now, || Event::GatewayReset { cause, phase });
+            }
+            VehicleEvent::Link { up } => {
+                note(self.watch, now, || Event::Carrier { port: "vehicle".into(), up: *up });
+            }
+            VehicleEvent::Supply { millivolts } => {
+                note(self.watch, now, || Event::Supply { millivolts: *millivolts });
+            }
+        }
+    }
+
+    fn bridge_events(&mut self, now: Instant) {
+        let Some(bridge) = &mut self.world.bridge else { return };
+        while let Some(event) = bridge.technician.app_mut().poll_event() {
+            note(self.watch, now, || said("technician", &event));
+        }
+        while let Some(event) = bridge.mechanic.app_mut().poll_event() {
+            note(self.watch, now, || said("mechanic", &event));
+        }
+        let Some(relay) = &mut bridge.relay else { return };
+        while let Some(event) = relay.app_mut().poll_event() {
+            note(self.watch, now, || said("relay", &event));
+        }
+    }
+
+    /// Lets every fault strike that is due.
+    fn strike(&mut self, now: Instant) {
+        let wan = &self.world.wan;
+        self.faults.frames_entered(now, |link| wan.entered(crate::deeds::way(link)));
+        while let Some(index) = self.later.iter().position(|(at, _)| *at <= now) {
+            match self.later.remove(index).1 {
+                Later::RelayRestart => self.world.start_relay(),
+            }
+        }
+        while let Some((fault, purpose)) = self.faults.strike(now) {
+            let text = fault.to_string();
+            note(self.watch, now, || Event::Fault { fault: text });
+            let seed = self.faults.seed();
+            self.later.extend(strike(&mut self.world, &fault.action, seed, &purpose));
+        }
+    }
+
+    fn next_later(&self) -> Option<Instant> {
+        self.later.iter().map(|(at, _)| *at).min()
+    }
+
+    fn summary(mut self, label: &Label, ending: &Ending) -> Summary {
+        let ecus = self.found();
+        let gateway_resets = self.world.vehicle.app().resets();
+        let now = self.world.now();
+        self.skip_the_rest();
+        let mut failures = match ending {
+            Ending::Finished => {
+                let observed = &self.observed;
+                let evidence = Evidence { observed, ecus: &ecus, gateway_resets, now };
+                judge(self.bench.scenario(), &evidence, self.watch)
+            }
+            Ending::Stopped => vec![error("interrupted before its end".to_owned())],
+            Ending::Broken(why) => vec![error(why.clone())],
+        };
+        failures.sort_by_key(|failure| failure.kind);
+        let verdict = match ending {
+            Ending::Finished if failures.is_empty() => Verdict::Pass,
+            Ending::Finished => Verdict::Fail,
+            Ending::Stopped | Ending::Broken(_) => Verdict::Error,
+        };
+        let header = header(self.bench, self.seed, label);
+        let failed = verdict != Verdict::Pass;
+        let observed = &self.observed;
+        let last = observed.last_before_failure.as_ref().filter(|_| failed);
+        let last = last.or(observed.last_exchange.as_ref());
+        Summary {
+            scenario: header.scenario,
+            file: header.file,
+            seed: header.seed,
+            engine: header.engine,
+            protocol: header.protocol,
+            vci: header.vci,
+            verdict,
+            ends: ecus.into_iter().map(|(name, found)| (name, found.ends)).collect(),
+            gateway_resets,
+            virtual_s: seconds(now - Instant::ZERO),
+            wall_s: 0.0,
+            frames: self.world.taps.frames(),
+            digest: self.world.digest().to_string(),
+            repeat: label.repeat.clone(),
+            failures,
+            last_exchange: last.map(|exchange| observed.in_words(exchange)),
+            latencies: observed.latencies.summarise(),
+            partial: *ending == Ending::Stopped,
+            steps: self.observed.steps,
+        }
+    }
+
+    fn found(&self) -> BTreeMap<String, Found> {
+        let units = self.world.vehicle.app().ecus().map(|ecu| {
+            let image = self.bench.goods().get(ecu.name()).and_then(|goods| goods.image.as_ref());
+            let found = Found {
+                ends: ecu.end_state(image).to_string(),
+                faults: ecu.fault_memory().into_iter().map(number).collect(),
+            };
+            (ecu.name().to_owned(), found)
+        });
+        units.collect()
+    }
+
+    /// Names the steps that were never begun.
+    fn skip_the_rest(&mut self) {
+        let steps = &self.bench.scenario().steps;
+        for (position, step) in steps.iter().enumerate().skip(self.observed.steps.len()) {
+            self.observed.skipped(position + 1, step.to_string(), Outcome::Skipped);
+        }
+    }
+}
+
+fn number(dtc: Dtc) -> u32 {
+    let [high, middle, low] = dtc.0;
+    u32::from_be_bytes([0, high, middle, low])
+}
+
+fn error(message: String) -> Failure {
+    Failure { kind: FailureKind::Error, step: None, message }
+}
+
+fn said(party: &str, event: &dyn std::fmt::Debug) -> Event {
+    Event::Note { party: party.to_owned(), text: format!("{event:?}") }
+}
+
+fn happening<'a>(ecu: &'a str, event: &EcuEvent) -> Option<Happening<'a>> {
+    match event {
+        EcuEvent::Ledger(entry) => match entry.kind {
+            LedgerKind::EraseStarted { .. } => {
+                Some(Happening::Erase { ecu, phase: Phase::Begins })
+            }
+            LedgerKind::EraseFinished { .. } => Some(Happening::Erase { ecu, phase: Phase::Ends }),
+            LedgerKind::Block { index, repeated: false, .. } => {
+                Some(Happening::Block { ecu, block: index })
+            }
+            _ => None,
+        },
+        EcuEvent::Restarting { .. } => Some(Happening::Reset { ecu, phase: Phase::Begins }),
+        EcuEvent::Running { .. } => Some(Happening::Reset { ecu, phase: Phase::Ends }),
+        EcuEvent::SwitchHold { .. } | EcuEvent::EnergyMode(_) | EcuEvent::Died => None,
+    }
+}
+
+fn ecu_line(name: &str, event: &EcuEvent) -> Event {
+    let mut details = BTreeMap::new();
+    let what = match event {
+        EcuEvent::Ledger(entry) => {
+            if let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(entry.kind) {
+                details.extend(fields);
+            }
+            match details.remove("kind") {
+                Some(serde_json::Value::String(kind)) => kind,
+                _ => "ledger".to_owned(),
+            }
+        }
+        EcuEvent::Restarting { kind, silent_for } => {
+            details.insert("why".into(), format!("{kind:?}").into());
+            details.insert("silent-s".into(), seconds(*silent_for).into());
+            "restarting".to_owned()
+        }
+        EcuEvent::Running { bootloader } => {
+            details.insert("bootloader".into(), (*bootloader).into());
+            "running".to_owned()
+        }
+        EcuEvent::SwitchHold { port, hold } => {
+            details.insert("port".into(), (*port).into());
+            details.insert("hold-s".into(), seconds(*hold).into());
+            "switch-hold".to_owned()
+        }
+        EcuEvent::EnergyMode(mode) => {
+            details.insert("mode".into(), (*mode).into());
+            "energy-mode".to_owned()
+        }
+        EcuEvent::Died => "died".to_owned(),
+    };
+    Event::Ecu { ecu: name.to_owned(), what, details }
+}
+
+fn frame_line(met: &Met) -> Event {
+    let Fate { index, outcome, .. } = met.fate;
+    let fate = match outcome {
+        FateOutcome::Lost(reason) => FrameFate::Lost(reason.as_str().to_owned()),
+        FateOutcome::Delivered { damaged: true, .. } => FrameFate::Damaged,
+        FateOutcome::Delivered { duplicated: true, .. } => FrameFate::Duplicated,
+        FateOutcome::Delivered { .. } => FrameFate::HeldBack,
+    };
+    Event::Frame { link: met.way.name().to_owned(), index, bytes: met.bytes as u64, fate }
+}
