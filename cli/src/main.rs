@@ -1,3 +1,68 @@
 //! The command.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `args` | what can be written on the command line |
+//! | `select` | which scenarios that means |
+//! | `run` | running them, several at once, and telling how they ended |
+//! | `files` | the record and the capture of one run |
+//! | `display` | progress on a terminal |
+//! | `check`, `list`, `vehicle` | the other commands |
+//! | `exit` | exit codes |
 
-fn main() {}
+mod args;
+mod check;
+mod display;
+mod exit;
+mod files;
+mod list;
+mod run;
+mod select;
+mod vehicle;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing::level_filters::LevelFilter;
+
+use args::{Cli, Command};
+use exit::Exit;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    tell_on_stderr(cli.verbose);
+    let exit = match cli.command {
+        Command::Run(args) => run::run(&args),
+        Command::Check { paths } => check::check(&paths),
+        Command::List => list::list(),
+        Command::Schema => schema(),
+        Command::Vehicle(args) => vehicle::vehicle(&args),
+    };
+    exit.into()
+}
+
+fn schema() -> Exit {
+    let schema = scenarios::schema();
+    let text = serde_json::to_string_pretty(&schema).expect("a schema is plain JSON");
+    say(&text)
+}
+
+/// Prints to standard output; a reader that went away ends the program quietly.
+fn say(text: &str) -> Exit {
+    let mut out = io::stdout().lock();
+    match writeln!(out, "{text}") {
+        Ok(()) => Exit::AsExpected,
+        Err(_) => Exit::Environment,
+    }
+}
+
+fn tell_on_stderr(verbose: u8) {
+    let level = match verbose {
+        0 => LevelFilter::WARN,
+        1 => LevelFilter::INFO,
+        2 => LevelFilter::DEBUG,
+        _ => LevelFilter::TRACE,
+    };
+    tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr).without_time().init();
+}

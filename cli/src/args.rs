@@ -1,0 +1,128 @@
+//! What can be written on the command line.
+
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A BMW on the bench, made of software.
+///
+/// Plays control-unit exchanges through a remote-diagnostic bridge over an impaired network against
+/// a simulated car, and says whether the car survived.
+#[derive(Debug, Parser)]
+#[command(name = "benchcar", version, propagate_version = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Says more on standard error; twice for every frame.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// What benchcar can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Runs scenarios in virtual time and judges them; without arguments the whole library.
+    ///
+    /// Exit codes: 0 all as expected, 1 an expectation failed, 2 a scenario is wrong, 3 the
+    /// environment cannot run it, 4 nothing selected, 130 interrupted.
+    Run(RunArgs),
+    /// Checks scenario files without running them.
+    Check {
+        /// Files, or folders of files.
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+    },
+    /// Lists the library, the vehicles and their control units.
+    List,
+    /// Prints the JSON Schema of scenario files, for editors.
+    Schema,
+    /// Serves the simulated car on this machine's sockets until Ctrl-C.
+    Vehicle(VehicleArgs),
+}
+
+/// Which scenarios to run, how often, and what to keep.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Scenario files, folders of them, or names from the library; nothing means the library.
+    #[arg(value_name = "PATH|NAME")]
+    pub scenarios: Vec<String>,
+    /// The seed everything random is drawn from.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Runs each scenario with this many seeds, counting up from --seed.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub repeat: u64,
+    /// Runs this many at once; by default as many as there are processors.
+    #[arg(short, long, value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+    /// Speaks this protocol, whatever the scenario says.
+    #[arg(long)]
+    pub protocol: Option<ProtocolArg>,
+    /// Overrides a value of the scenario, such as `network.mechanic.loss=1%`; may be repeated.
+    #[arg(long, value_name = "PATH=VALUE")]
+    pub set: Vec<String>,
+    /// Prints one JSON object per run instead of text.
+    #[arg(long)]
+    pub json: bool,
+    /// Writes a JUnit XML report.
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Keeps the record of every run (NDJSON) in this folder.
+    #[arg(long, value_name = "DIR")]
+    pub record: Option<PathBuf>,
+    /// Keeps a packet capture (pcapng) of every run in this folder.
+    #[arg(long, value_name = "DIR")]
+    pub pcap: Option<PathBuf>,
+}
+
+/// A diagnostic protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ProtocolArg {
+    /// BMW's HSFZ.
+    Hsfz,
+    /// DoIP of ISO 13400-2.
+    Doip,
+}
+
+impl ProtocolArg {
+    /// The word used in scenarios.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hsfz => "hsfz",
+            Self::Doip => "doip",
+        }
+    }
+}
+
+/// Where the simulated car is served.
+#[derive(Debug, Args)]
+pub struct VehicleArgs {
+    /// The address to listen on.
+    #[arg(long, default_value_t = Ipv4Addr::LOCALHOST)]
+    pub listen: Ipv4Addr,
+    /// Added to every standard port (6801, 6811, 13400), so that several cars fit on one machine.
+    #[arg(long, default_value_t = 0)]
+    pub port_offset: u16,
+    /// A vehicle by name, or a vehicle file.
+    #[arg(long, default_value = "g05")]
+    pub vehicle: String,
+    /// What the car speaks; by default what its profile says.
+    #[arg(long)]
+    pub protocol: Option<VehicleProtocolArg>,
+    /// The seed everything random is drawn from.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// What a car speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum VehicleProtocolArg {
+    /// HSFZ alone.
+    Hsfz,
+    /// DoIP alone.
+    Doip,
+    /// Both.
+    Both,
+}

@@ -1,0 +1,131 @@
+//! `benchcar run`: scenarios and seeds, several at once, told in order.
+
+mod job;
+mod queue;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use live::Clock;
+use record::{Summary, Verdict};
+use report::Terminal;
+use scenarios::{Setting, SettingError};
+
+use crate::args::RunArgs;
+use crate::check::complain;
+use crate::display::Display;
+use crate::exit::Exit;
+use crate::files::{self, FileError};
+use crate::say;
+use crate::select::select;
+use job::Job;
+
+/// Runs what the arguments select and says how it ended.
+pub fn run(args: &RunArgs) -> Exit {
+    let catalogue = lab::catalogue();
+    let settings = match settings(args) {
+        Ok(settings) => settings,
+        Err(error) => {
+            eprintln!("benchcar: {error}");
+            return Exit::BadScenario;
+        }
+    };
+    let selection = select(&args.scenarios, &settings, &catalogue);
+    let complaint = complain(&selection);
+    if complaint != Exit::AsExpected {
+        return complaint;
+    }
+    for folder in [&args.record, &args.pcap].into_iter().flatten() {
+        if let Err(error) = files::make_folder(folder) {
+            return no_file(&error);
+        }
+    }
+    let stop = stop_on_ctrl_c();
+    let clock = Clock::start();
+    let jobs = job::jobs(selection.selected, args);
+    let display = Display::new(args.json);
+    let terminal = terminal(args);
+    let tell = |summary: &Summary| tell(args, &terminal, &display, summary);
+    let (summaries, trouble) = queue::work(&jobs, workers(args), &display, &stop, tell);
+    if !args.json {
+        say(&terminal.totals(&summaries, clock.now() - node::Instant::ZERO));
+    }
+    ending(args, &summaries, trouble, stop.load(Ordering::Relaxed))
+}
+
+fn settings(args: &RunArgs) -> Result<Vec<Setting>, SettingError> {
+    let protocol = args.protocol.map(|protocol| format!("protocol={}", protocol.as_str()));
+    args.set.iter().chain(&protocol).map(|text| text.parse()).collect()
+}
+
+fn tell(args: &RunArgs, terminal: &Terminal, display: &Display, summary: &Summary) {
+    if args.json {
+        return display.print(&report::json_line(summary));
+    }
+    display.print(&terminal.line(summary));
+    let failure = terminal.failure(summary);
+    if !failure.is_empty() {
+        display.print(failure.trim_end());
+    }
+}
+
+fn ending(
+    args: &RunArgs,
+    summaries: &[Summary],
+    trouble: Option<FileError>,
+    stopped: bool,
+) -> Exit {
+    if let Some(path) = &args.junit {
+        let written = match report::junit(summaries) {
+            Ok(xml) => files::write(path, &xml).map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(error) = written {
+            eprintln!("benchcar: {error}");
+            return Exit::Environment;
+        }
+    }
+    if let Some(error) = trouble {
+        return no_file(&error);
+    }
+    if stopped {
+        eprintln!("benchcar: interrupted; what was found so far is kept and marked as partial");
+        return Exit::Interrupted;
+    }
+    let passed = summaries.iter().all(|summary| summary.verdict == Verdict::Pass);
+    if passed { Exit::AsExpected } else { Exit::Failed }
+}
+
+fn no_file(error: &FileError) -> Exit {
+    eprintln!("benchcar: {error}");
+    Exit::Environment
+}
+
+fn terminal(args: &RunArgs) -> Terminal {
+    let out = console::Term::stdout();
+    let width = out.is_term().then(|| out.size_checked()).flatten();
+    let width = width.map(|(_, columns)| usize::from(columns));
+    let colour = out.is_term() && std::env::var_os("NO_COLOR").is_none();
+    Terminal { colour, width, seeds: args.repeat > 1 }
+}
+
+fn workers(args: &RunArgs) -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    args.jobs.map_or(processors, usize::from)
+}
+
+/// The first Ctrl-C asks runs to stop; the second ends the program.
+fn stop_on_ctrl_c() -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    let set = ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    });
+    if let Err(error) = set {
+        tracing::warn!(%error, "Ctrl-C will not be handled");
+    }
+    stop
+}
+

@@ -1,0 +1,108 @@
+//! `benchcar vehicle`: the simulated car on this machine's sockets.
+
+use live::{Happening, LiveError, Note, VehicleOptions, serve_vehicle};
+use node::{Instant, Seed};
+use sim_gateway::{Protocols, Setup, VehicleEvent, VehicleProfile};
+
+use crate::args::{VehicleArgs, VehicleProtocolArg};
+use crate::exit::Exit;
+use crate::say;
+
+/// Serves a car until Ctrl-C.
+pub fn vehicle(args: &VehicleArgs) -> Exit {
+    let vehicle = match profile(&args.vehicle) {
+        Ok(vehicle) => vehicle,
+        Err(reason) => {
+            eprintln!("benchcar: {reason}");
+            return Exit::BadScenario;
+        }
+    };
+    let protocols = args.protocol.map(|protocol| match protocol {
+        VehicleProtocolArg::Hsfz => Protocols::Hsfz,
+        VehicleProtocolArg::Doip => Protocols::Doip,
+        VehicleProtocolArg::Both => Protocols::Both,
+    });
+    say(&format!("{}: {}, VIN {}", vehicle.name, vehicle.title, vehicle.vin));
+    let options = VehicleOptions {
+        vehicle,
+        setup: Setup { protocols, ..Setup::default() },
+        listen: args.listen,
+        port_offset: args.port_offset,
+        seed: Seed(args.seed),
+    };
+    match serve_vehicle(options, |happening| tell(&happening)) {
+        Ok(totals) => {
+            say(&format!("\nended: {totals}"));
+            Exit::AsExpected
+        }
+        Err(error) => refused(&error),
+    }
+}
+
+fn profile(wanted: &str) -> Result<VehicleProfile, String> {
+    if VehicleProfile::names().any(|name| name == wanted) {
+        return VehicleProfile::named(wanted).map_err(|error| error.to_string());
+    }
+    let text = std::fs::read_to_string(wanted).map_err(|error| {
+        let names: Vec<&str> = VehicleProfile::names().collect();
+        let names = names.join(", ");
+        format!("{wanted} is neither a vehicle ({names}) nor a file that can be read: {error}")
+    })?;
+    VehicleProfile::from_yaml(wanted, &text).map_err(|error| match (error.line(), error.column()) {
+        (Some(line), Some(column)) => format!("{wanted}:{line}:{column}: {error}"),
+        _ => format!("{wanted}: {error}"),
+    })
+}
+
+fn refused(error: &LiveError) -> Exit {
+    eprintln!("benchcar: {error}\n{}", error.remedy());
+    Exit::Environment
+}
+
+fn tell(happening: &Happening) {
+    match happening {
+        Happening::Ready { address, ports } => {
+            for port in ports {
+                say(&format!("  {port} ({})", purpose(port.standard)));
+            }
+            say(&format!("serving on {address}; Ctrl-C ends it"));
+        }
+        Happening::AtPort { at, note } => at_port(*at, *note),
+        Happening::InVehicle { at, event } => in_vehicle(*at, event),
+    }
+}
+
+/// What a standard port is for.
+fn purpose(standard: u16) -> &'static str {
+    match standard {
+        6801 => "HSFZ diagnosis",
+        6811 => "HSFZ identification and control",
+        13400 => "DoIP",
+        _ => "other",
+    }
+}
+
+fn at_port(at: Instant, note: Note) {
+    let text = match note {
+        Note::Connected { connection, port, peer } => {
+            format!("{peer} connected to {port} as connection {}", connection.0)
+        }
+        Note::Disconnected { connection } => format!("connection {} ended", connection.0),
+        Note::StackDown { loss } => format!("the stack is gone ({loss:?})"),
+        Note::StackUp => "the stack is back".to_owned(),
+        Note::Link { up: true } => "link up".to_owned(),
+        Note::Link { up: false } => "link down".to_owned(),
+    };
+    say(&format!("{at} {text}"));
+}
+
+fn in_vehicle(at: Instant, event: &VehicleEvent) {
+    match event {
+        VehicleEvent::GatewayReset { cause, phase } => {
+            say(&format!("{at} gateway reset ({cause:?}): {phase:?}"));
+        }
+        VehicleEvent::Ecu { name, event } => tracing::info!(%at, %name, ?event),
+        VehicleEvent::Link { up } => tracing::info!(%at, up, "carrier"),
+        VehicleEvent::Supply { millivolts } => tracing::info!(%at, millivolts, "supply"),
+    }
+}
