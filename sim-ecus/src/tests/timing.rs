@@ -161,6 +161,17 @@ fn the_jump_can_be_answered_when_it_is_over() {
 }
 
 #[test]
+fn a_session_can_be_answered_without_times_and_after_a_pending() {
+    let mut profile = EcuProfile::named("egs").expect("the profile ships");
+    profile.timing.untimed_sessions = vec![0x01];
+    profile.timing.pending_sessions = vec![0x03];
+    let ecu = Ecu::new(&profile, Condition::Factory, Seed(1));
+    let mut bench = Bench { ecu, now: Instant::ZERO };
+    bench.expect("10 01", "50 01");
+    assert_eq!(bench.ask("10 03"), ["7F 10 78", "50 03 00 32 01 F4"]);
+}
+
+#[test]
 fn a_silent_unit_hears_nothing_and_its_session_runs_out() {
     let mut bench = Bench::in_state(State::Extended);
     bench.tell(EcuInput::Fault(EcuFault::Silent(Duration::from_secs(6))));
