@@ -11,10 +11,10 @@ use wire::uds::service::has_sub_function;
 use wire::uds::{Answer as Kind, Nrc, SUPPRESS_POSITIVE_RESPONSE, classify};
 
 use super::{Mailbox, Order, Reply, StepError, Wish};
-use crate::TimeRange;
 use crate::tester::{
     Answer, BackendFailure, Expect, FUNCTIONAL, Fault, Found, Request, TesterConfig, TesterEcu,
 };
+use crate::{Interface, TimeRange};
 
 /// What a conversation may do.
 #[derive(Clone)]
@@ -225,10 +225,14 @@ impl Context {
         self.config.ecus.get(name).ok_or_else(|| StepError::UnknownEcu(name.to_owned()))
     }
 
-    /// Waits while a control unit restarts; when that takes the gateway along, connects anew.
+    /// Waits while a control unit restarts; over a cable, connects anew when it is the gateway.
+    /// An ICOM rides through.
     pub async fn await_restart(&self, ecu: u8, time: Duration) -> Result<(), StepError> {
         self.pause(time).await;
-        if ecu == Address::GATEWAY.0 { self.renew().await } else { Ok(()) }
+        match self.config.interface {
+            Interface::EnetCable if ecu == Address::GATEWAY.0 => self.renew().await,
+            Interface::EnetCable | Interface::IcomNext => Ok(()),
+        }
     }
 
     /// Tells whether the tester's data know a control unit at this address.

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use node::Instant;
 
 use super::{Connection, Found, Tester, TesterEvent, Timer};
+use crate::Interface;
 
 /// An attempt to get (back) to the car: search, connect, rest, and again.
 #[derive(Debug)]
@@ -14,6 +15,8 @@ pub(super) struct Approach {
     stage: Stage,
     /// Rounds asked so far, over all searches.
     rounds: u32,
+    /// An interface that answered but knows no car yet; taken when a search brings nothing better.
+    candidate: Option<Found>,
 }
 
 /// What an approach is doing.
@@ -73,7 +76,7 @@ impl Tester {
     pub(super) fn search(&mut self, now: Instant) {
         let until = now + self.config.timeouts.patience;
         let stage = Stage::Asking { round: 0 };
-        self.approach = Some(Approach { until, stage, rounds: 0 });
+        self.approach = Some(Approach { until, stage, rounds: 0, candidate: None });
         self.approach_goes_on(now);
     }
 
@@ -91,7 +94,8 @@ impl Tester {
             return self.search(now);
         }
         let until = now + self.config.timeouts.patience;
-        self.approach = Some(Approach { until, stage: Stage::Connecting, rounds: 0 });
+        self.approach =
+            Some(Approach { until, stage: Stage::Connecting, rounds: 0, candidate: None });
         self.client.connect(now);
     }
 
@@ -107,7 +111,10 @@ impl Tester {
         let timeouts = &self.config.timeouts;
         let round = match approach.stage {
             Stage::Asking { round } if round >= timeouts.discovery_rounds => {
-                return self.approach_rests(now);
+                return match approach.candidate.take() {
+                    Some(found) => self.go_to(now, found),
+                    None => self.approach_rests(now),
+                };
             }
             Stage::Asking { round } => round,
             Stage::Resting => 0,
@@ -140,7 +147,17 @@ impl Tester {
         let Some(found) = found.filter(|found| self.location.may_be(found)) else {
             return;
         };
-        approach.stage = Stage::Connecting;
+        if found.vin.is_none() && self.config.interface == Interface::IcomNext {
+            approach.candidate = Some(found);
+        } else {
+            self.go_to(now, found);
+        }
+    }
+
+    fn go_to(&mut self, now: Instant, found: Found) {
+        if let Some(approach) = &mut self.approach {
+            approach.stage = Stage::Connecting;
+        }
         self.timers.cancel(Timer::Approach);
         let (peer, vin) = (found.peer, found.vin.clone());
         self.events.push_back(TesterEvent::Connection(Connection::Found { peer, vin }));

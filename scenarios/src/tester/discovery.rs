@@ -107,13 +107,14 @@ impl Discovery {
         let attributes = slp::Attributes::parse(datagram)?;
         attributes.value("DevType").filter(|kind| *kind == "ICOM")?;
         let address = attributes.value("IPAddress").and_then(|text| text.parse().ok());
-        let port = match self.protocol {
-            Protocol::Hsfz => ICOM_HSFZ_PORT,
-            Protocol::Doip => ICOM_DOIP_PORT,
+        let (attribute, usual) = match self.protocol {
+            Protocol::Hsfz => ("Port", ICOM_HSFZ_PORT),
+            Protocol::Doip => ("DoIP", ICOM_DOIP_PORT),
         };
+        let port = attributes.value(attribute).and_then(|text| text.parse().ok());
         let name = ["MacAddress", "Serial", "DevId"].iter().find_map(|it| attributes.value(it));
         Some(Found {
-            peer: SocketAddrV4::new(address.unwrap_or(*from.ip()), port),
+            peer: SocketAddrV4::new(address.unwrap_or(*from.ip()), port.unwrap_or(usual)),
             vin: attributes.value("VIN").map(str::to_owned),
             identity: name.map_or_else(|| from.ip().to_string(), str::to_owned),
         })

@@ -6,16 +6,12 @@ use node::{ConnectionId, Instant, SocketAction};
 use wire::doip::{ActivationCode, Payload};
 
 use super::{Activation, Client, Codec, Fault, Link, Phase, Report, Setback, Timer, doip};
+use crate::Protocol;
 use crate::tester::discovery;
-use crate::{Interface, Protocol};
 
 impl Client {
     pub(super) fn open(&mut self, now: Instant) {
-        let asks = match (self.config.protocol, self.config.interface) {
-            (Protocol::Doip, Interface::EnetCable) => true,
-            (Protocol::Doip, Interface::IcomNext) | (Protocol::Hsfz, _) => false,
-        };
-        if asks {
+        if self.config.protocol == Protocol::Doip {
             self.link = Link::Asking { tries: 0 };
             self.ask(now);
         } else {

@@ -53,6 +53,8 @@ pub struct Car {
     pub activations: Vec<Instant>,
     /// What routing activation is answered with.
     pub activation_code: Option<ActivationCode>,
+    /// What an ICOM in its place tells of itself; it answers service location requests only.
+    pub icom: Option<String>,
     /// Alive replies that came.
     pub alive: Vec<Bytes>,
     download: u32,
@@ -77,6 +79,7 @@ impl Car {
             is_unlocked: false,
             activations: Vec::new(),
             activation_code: Some(ActivationCode::Activated),
+            icom: None,
             alive: Vec::new(),
             download: 0,
             decoders: BTreeMap::new(),
@@ -112,8 +115,14 @@ impl Car {
 
     fn asked(&self, port: u16, peer: SocketAddrV4) -> Vec<(Duration, SocketEvent)> {
         let is_for_car = peer.ip().is_broadcast() || *peer.ip() == self.address;
-        if !is_for_car {
+        if !is_for_car || self.icom.is_some() != (peer.port() == 427) {
             return Vec::new();
+        }
+        if let Some(list) = &self.icom {
+            let head = [2, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 2, b'e', b'n', 0, 0, 0];
+            let data = [&head, &[list.len() as u8][..], list.as_bytes(), &[0]].concat().into();
+            let peer = SocketAddrV4::new(self.address, 427);
+            return vec![(ms(2), SocketEvent::Datagram { local_port: port, peer, data })];
         }
         let vin = *b"WBASMTEST00000001";
         let mac = [2, 0, 0, 0xBC, 0, 1];

@@ -216,6 +216,27 @@ fn a_car_found_elsewhere_after_a_reset_is_followed() {
     assert_eq!(bench.connects(), [2, 1_010]);
 }
 
+#[rstest]
+#[case::with_a_car("(DevType=ICOM),(VIN=WBASMTEST00000001)", 2, 50_160)]
+#[case::told_its_port("(DevType=ICOM),(VIN=WBASMTEST00000001),(Port=51560)", 2, 51_560)]
+#[case::without_a_car("(DevType=ICOM),(VIN=)", 4_000, 50_160)]
+fn an_icom_is_found_and_preferred_with_a_car(
+    #[case] attributes: &str,
+    #[case] at: u64,
+    #[case] port: u16,
+) {
+    let mut config = config(Protocol::Hsfz);
+    config.interface = crate::Interface::IcomNext;
+    let mut bench = Bench::new(config, "[identify]");
+    bench.car.icom = Some(attributes.to_owned());
+    assert_eq!(bench.run(), [done()]);
+    let connects = bench.actions.iter().filter_map(|(at, action)| match action {
+        node::SocketAction::Connect { peer, .. } => Some((super::bench::millis(*at), peer.port())),
+        _ => None,
+    });
+    assert_eq!(connects.collect::<Vec<_>>(), [(at, port)]);
+}
+
 #[test]
 fn doip_asks_for_an_announcement_before_it_connects_and_activates_after() {
     let mut bench = doip();
