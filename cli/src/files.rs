@@ -110,8 +110,8 @@ fn begin_record(
 
 fn begin_capture(path: &Path, header: &Header) -> Result<(PathBuf, CaptureFile), FileError> {
     let comment = format!("{}, {}, seed {}", header.program, header.scenario, header.seed);
-    let mut writer = capture::Writer::new(create(path)?, &comment)
-        .map_err(|error| refused(path, &error))?;
+    let mut writer =
+        capture::Writer::new(create(path)?, &comment).map_err(|error| refused(path, &error))?;
     let mut interfaces = Vec::new();
     for tap in Tap::ALL {
         let interface = writer.interface(tap.name(), tap.description());

@@ -128,4 +128,3 @@ fn stop_on_ctrl_c() -> Arc<AtomicBool> {
     }
     stop
 }
-

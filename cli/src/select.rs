@@ -74,10 +74,9 @@ impl Selection {
 
     fn no_such(&self, path: &Path, error: &str) -> String {
         let word = path.display().to_string();
-        let near = LIBRARY
-            .iter()
-            .map(|shipped| shipped.name)
-            .max_by(|a, b| strsim::jaro_winkler(a, &word).total_cmp(&strsim::jaro_winkler(b, &word)));
+        let near = LIBRARY.iter().map(|shipped| shipped.name).max_by(|a, b| {
+            strsim::jaro_winkler(a, &word).total_cmp(&strsim::jaro_winkler(b, &word))
+        });
         match near {
             Some(near) if strsim::jaro_winkler(near, &word) > 0.7 => {
                 format!("{word}: {error}; did you mean the library's `{near}`?")

@@ -66,8 +66,7 @@ impl Bench {
     fn tester(&self, seed: Seed, bridged: bool) -> Host<Tester> {
         let scenario = &self.scenario;
         let key = sim_ecus::security::placeholder_key;
-        let mut config =
-            TesterConfig::new(scenario.protocol, scenario.vci, &self.vehicle.vin, key);
+        let mut config = TesterConfig::new(scenario.protocol, scenario.vci, &self.vehicle.vin, key);
         scenario.tester.apply_to(&mut config);
         config.backend = scenario.backend;
         config.expected_failures.clone_from(&scenario.expect.steps);
@@ -153,7 +152,8 @@ impl Bench {
         let technician = network.technician.impairments(seed, "network/technician");
         let mechanic = network.mechanic.impairments(seed, "network/mechanic");
         let mut impairments = [technician.0, technician.1, mechanic.0, mechanic.1];
-        let frames = self.scenario.faults.iter().filter_map(|fault| Some((fault, frame_of(fault)?)));
+        let frames =
+            self.scenario.faults.iter().filter_map(|fault| Some((fault, frame_of(fault)?)));
         let mut interventions = Vec::new();
         for (fault, (link, first, count)) in frames {
             let what = match fault.action {

@@ -1,7 +1,7 @@
 //! What exists, for whoever checks a scenario.
 
-use scenarios::catalogue::{Catalogue, EcuFacts, VehicleFacts};
 use scenarios::Protocol;
+use scenarios::catalogue::{Catalogue, EcuFacts, VehicleFacts};
 use sim_ecus::EcuProfile;
 use sim_gateway::{Protocols, VehicleProfile};
 

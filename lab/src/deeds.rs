@@ -110,8 +110,7 @@ fn ways(leg: Legs, direction: Directions) -> impl Iterator<Item = Way> {
             Way::MechanicUp => (Legs::Mechanic, Directions::Up),
             Way::MechanicDown => (Legs::Mechanic, Directions::Down),
         };
-        (leg == Legs::Both || leg == on)
-            && (direction == Directions::Both || direction == towards)
+        (leg == Legs::Both || leg == on) && (direction == Directions::Both || direction == towards)
     })
 }
 

@@ -60,10 +60,7 @@ fn pack(profile: EcuProfile, images: Vec<sim_ecus::image::Image>) -> Goods {
     let tester = TesterEcu {
         address: profile.address,
         images: images.iter().map(|image| (image.name.clone(), in_testers_terms(image))).collect(),
-        coding: Coding {
-            records: coding.entries,
-            stamp: coding.stamp.to_vec().into(),
-        },
+        coding: Coding { records: coding.entries, stamp: coding.stamp.to_vec().into() },
         reset_time: profile.timing.reset,
         wide_key: profile.security.wide_key,
     };

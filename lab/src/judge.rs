@@ -6,9 +6,9 @@ use std::time::Duration;
 use netem_rs::DurationText;
 use node::{Instant, Ratio};
 use record::{Event, Failure, FailureKind};
+use scenarios::Scenario;
 use scenarios::expect::FaultsExpected;
 use scenarios::threshold::{Limit, Quantile};
-use scenarios::Scenario;
 
 use crate::observe::{Observed, in_record, note};
 use crate::watch::Watch;
@@ -59,6 +59,10 @@ impl Judge<'_> {
             let found = format!("{}{why}", step.outcome.as_str());
             let name = format!("step {} ({}) {}", step.index, step.name, expected.as_str());
             let met = step.outcome == expected;
+            // What was never begun because an earlier step failed says nothing new.
+            if step.outcome == record::Outcome::Skipped && !self.failures.is_empty() {
+                continue;
+            }
             self.expect(FailureKind::Step, Some(step.index), name, found, met);
         }
     }
@@ -106,9 +110,7 @@ impl Judge<'_> {
                     (count.to_string(), bound.holds(&count))
                 }
                 Limit::Time(quantile, bound) => match latencies.quantile(name, share(*quantile)) {
-                    Some(latency) => {
-                        (milliseconds(latency), bound.holds(&DurationText(latency)))
-                    }
+                    Some(latency) => (milliseconds(latency), bound.holds(&DurationText(latency))),
                     None => ("no such exchange".to_owned(), false),
                 },
             };

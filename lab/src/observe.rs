@@ -7,8 +7,8 @@ use std::time::Duration;
 use node::Instant;
 use record::summary::seconds;
 use record::{Event, LastExchange, Latencies, Line, StepSummary};
-use scenarios::tester::{Connection, Exchange, TesterEvent};
 use scenarios::Outcome;
+use scenarios::tester::{Connection, Exchange, TesterEvent};
 
 use crate::watch::{Progress, Watch};
 
@@ -31,13 +31,13 @@ pub struct Observed {
     names: BTreeMap<u8, String>,
     begun: Option<(usize, String, Instant)>,
     work: Option<(u64, u64, &'static str)>,
-    steps_in_all: usize,
+    step_names: Vec<String>,
 }
 
 impl Observed {
-    /// Begins to observe; `names` are the control units by address.
-    pub fn new(names: BTreeMap<u8, String>, steps_in_all: usize) -> Self {
-        Self { names, steps_in_all, ..Self::default() }
+    /// Begins to observe; `names` are the control units by address, `steps` the steps in words.
+    pub fn new(names: BTreeMap<u8, String>, steps: Vec<String>) -> Self {
+        Self { names, step_names: steps, ..Self::default() }
     }
 
     /// Takes an event of the tester.
@@ -68,8 +68,9 @@ impl Observed {
     }
 
     /// Notes a step that was never begun.
-    pub fn skipped(&mut self, index: usize, name: String, outcome: Outcome) {
-        let outcome = in_record(outcome);
+    pub fn skipped(&mut self, index: usize) {
+        let name = self.step_names.get(index.saturating_sub(1)).cloned().unwrap_or_default();
+        let outcome = record::Outcome::Skipped;
         self.steps.push(StepSummary { index, name, outcome, why: None, virtual_s: 0.0 });
     }
 
@@ -81,7 +82,7 @@ impl Observed {
     /// Where the run stands.
     pub fn progress(&self, now: Instant) -> Progress<'_> {
         let name = self.begun.as_ref().map_or("", |(_, name, _)| name.as_str());
-        Progress { now, step: self.step(), steps: self.steps_in_all, name, work: self.work }
+        Progress { now, step: self.step(), steps: self.step_names.len(), name, work: self.work }
     }
 
     /// The control unit with this address, or its number in hex.
@@ -126,7 +127,7 @@ impl Observed {
         let outcome = in_record(outcome);
         self.steps.push(StepSummary {
             index,
-            name: begun.map(|(_, name, _)| name).unwrap_or_default(),
+            name: self.step_names.get(index.saturating_sub(1)).cloned().unwrap_or_default(),
             outcome,
             why: why.clone(),
             virtual_s: seconds(took),

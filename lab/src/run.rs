@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use node::{Instant, Seed};
 use netem_rs::{Fate, FateOutcome};
+use node::{Instant, Seed};
 use record::summary::seconds;
 use record::{Engine, Event, Failure, FailureKind, FrameFate, Header, Summary, Verdict};
-use scenarios::trigger::Phase;
-use scenarios::Outcome;
 use scenarios::tester::TesterEvent;
+use scenarios::trigger::Phase;
 use sim_ecus::{EcuEvent, LedgerKind};
 use sim_gateway::{ResetPhase, VehicleEvent};
 
@@ -90,6 +89,7 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn new(bench: &'a Bench, seed: Seed, watch: &'a mut dyn Watch) -> Self {
         let scenario = bench.scenario();
+        let steps = scenario.steps.iter().map(ToString::to_string).collect();
         let names = bench.goods().iter().map(|(name, goods)| (goods.tester.address, name.clone()));
         Self {
             bench,
@@ -97,7 +97,7 @@ impl<'a> Run<'a> {
             world: bench.world(seed, watch.wants_sightings()),
             faults: Faults::new(&scenario.faults, seed),
             later: Vec::new(),
-            observed: Observed::new(names.collect(), scenario.steps.len()),
+            observed: Observed::new(names.collect(), steps),
             watch,
         }
     }
@@ -283,9 +283,9 @@ impl<'a> Run<'a> {
 
     /// Names the steps that were never begun.
     fn skip_the_rest(&mut self) {
-        let steps = &self.bench.scenario().steps;
-        for (position, step) in steps.iter().enumerate().skip(self.observed.steps.len()) {
-            self.observed.skipped(position + 1, step.to_string(), Outcome::Skipped);
+        let begun = self.observed.steps.len();
+        for index in begun + 1..=self.bench.scenario().steps.len() {
+            self.observed.skipped(index);
         }
     }
 }
@@ -306,9 +306,7 @@ fn said(party: &str, event: &dyn std::fmt::Debug) -> Event {
 fn happening<'a>(ecu: &'a str, event: &EcuEvent) -> Option<Happening<'a>> {
     match event {
         EcuEvent::Ledger(entry) => match entry.kind {
-            LedgerKind::EraseStarted { .. } => {
-                Some(Happening::Erase { ecu, phase: Phase::Begins })
-            }
+            LedgerKind::EraseStarted { .. } => Some(Happening::Erase { ecu, phase: Phase::Begins }),
             LedgerKind::EraseFinished { .. } => Some(Happening::Erase { ecu, phase: Phase::Ends }),
             LedgerKind::Block { index, repeated: false, .. } => {
                 Some(Happening::Block { ecu, block: index })

@@ -107,8 +107,7 @@ impl World {
     /// When something happens next.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let bridge = self.bridge.as_ref().and_then(|bridge| {
-            let ends =
-                earliest(bridge.technician.poll_timeout(), bridge.mechanic.poll_timeout());
+            let ends = earliest(bridge.technician.poll_timeout(), bridge.mechanic.poll_timeout());
             earliest(ends, bridge.relay.as_ref().and_then(Node::poll_timeout))
         });
         let cables = earliest(self.to_vehicle.poll_timeout(), self.from_vehicle.poll_timeout());
@@ -218,7 +217,9 @@ impl World {
             return match way {
                 Way::TechnicianUp => self.wan.push(Way::MechanicDown, now, frame, &mut self.taps),
                 Way::MechanicUp => self.wan.push(Way::TechnicianDown, now, frame, &mut self.taps),
-                Way::TechnicianDown => self.queue.push_back((Port::Tester, PortInput::Frame(frame))),
+                Way::TechnicianDown => {
+                    self.queue.push_back((Port::Tester, PortInput::Frame(frame)))
+                }
                 Way::MechanicDown => {
                     self.queue.push_back((Port::VciWorkshop, PortInput::Frame(frame)));
                 }

@@ -379,6 +379,12 @@ impl Node for Ecu {
             EcuInput::Supply { millivolts } => self.supply(now, millivolts),
             EcuInput::Fault(fault) => self.fault(now, fault),
             EcuInput::ChannelGone(channel) => self.desk.forget(channel),
+            EcuInput::Reachable(reachable) => {
+                self.unit.reachable = reachable;
+                if self.power == Power::On && self.desk.job.is_none() {
+                    self.arm_session(now);
+                }
+            }
             EcuInput::Partner { slot, partner } => {
                 self.unit.pairing.set_partner(slot, partner);
                 self.unit.check_faults(now);

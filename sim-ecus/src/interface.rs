@@ -43,6 +43,10 @@ pub enum EcuInput {
     Fault(EcuFault),
     /// A tester can no longer be answered; what is under way for it goes on.
     ChannelGone(u64),
+    /// Whether a tester could reach it at all.
+    ///
+    /// Told to the unit that is the gateway: while its own port is not served, S3 does not run.
+    Reachable(bool),
     /// What it finds out about the partner in one pairing slot (`uds-and-bmw-ecus.md` §9).
     ///
     /// Without this every partner is present and of the same vehicle.

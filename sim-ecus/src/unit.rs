@@ -133,6 +133,8 @@ pub(crate) struct Unit {
 
     pub millivolts: u32,
     pub sabotage: Sabotage,
+    /// Whether a tester could reach it at all.
+    pub reachable: bool,
     pub chance: Chance,
     pub ledger: Ledger,
     pub events: VecDeque<EcuEvent>,
@@ -178,6 +180,7 @@ impl Unit {
             transmitting: true,
             millivolts: supply::NOMINAL,
             sabotage: Sabotage::default(),
+            reachable: true,
             chance: Chance::new(seed),
             ledger: Ledger::default(),
             events: VecDeque::new(),
@@ -215,7 +218,7 @@ impl Unit {
             Mode::Application => self.session != Session::DEFAULT,
             Mode::Bootloader => self.entered || self.lock.is_unlocked(),
         };
-        in_session && !self.sabotage.endless_sessions
+        in_session && self.reachable && !self.sabotage.endless_sessions
     }
 
     /// Takes a fault that waits inside for its moment.

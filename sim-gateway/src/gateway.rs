@@ -285,6 +285,7 @@ impl Gateway {
             doip.stack_gone(&mut desk);
         }
         self.port.stack_down(times.stack, &mut self.out);
+        self.units.tell(now, self.gateway, EcuInput::Reachable(false));
     }
 
     fn link(&mut self, up: bool) {
@@ -345,6 +346,7 @@ impl Gateway {
             SocketEvent::LinkDown | SocketEvent::Connected { .. } => {}
             SocketEvent::AddressAcquired { .. } => {
                 self.port.set_address(true);
+                self.units.tell(now, self.gateway, EcuInput::Reachable(true));
                 self.announce(now);
             }
             SocketEvent::AddressLost => self.port.set_address(false),

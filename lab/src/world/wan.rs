@@ -71,9 +71,10 @@ impl Wan {
     /// Puts a frame onto one direction; its fate is known at once.
     pub fn push(&mut self, way: Way, now: Instant, mut frame: Frame, taps: &mut Taps) {
         let index = self.links[way as usize].counters().entered;
-        let intervention = self.interventions.iter().find(|(at, first, end, _)| {
-            *at == way && (*first..*end).contains(&index)
-        });
+        let intervention = self
+            .interventions
+            .iter()
+            .find(|(at, first, end, _)| *at == way && (*first..*end).contains(&index));
         match intervention {
             None => self.enter(way, now, frame, false, taps),
             Some((.., Intervention::Duplicate)) => {
