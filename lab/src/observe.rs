@@ -1,7 +1,7 @@
 //! What a run was seen to do: events of the parties, turned into lines of the record and into what
 //! the judge needs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use node::Instant;
@@ -14,6 +14,8 @@ use crate::watch::{Progress, Watch};
 
 /// Longest request or answer kept in hex, in bytes.
 const HEX_KEPT: usize = 32;
+/// Exchanges kept that were refused or not answered.
+const TROUBLES_KEPT: usize = 32;
 
 /// Everything the judge and the summary need of a run.
 #[derive(Debug, Default)]
@@ -24,8 +26,10 @@ pub struct Observed {
     pub latencies: Latencies,
     /// The last exchange with a control unit that the tester was told of.
     pub last_exchange: Option<Exchange>,
-    /// The last exchange before the first step that failed unexpectedly.
-    pub last_before_failure: Option<Exchange>,
+    /// The exchange the first step that did not end well broke off at.
+    pub broke_off_at: Option<Exchange>,
+    /// The latest exchanges that were refused or not answered.
+    troubles: VecDeque<Exchange>,
     /// When the tester was done, or gave up.
     pub finished: Option<Instant>,
     names: BTreeMap<u8, String>,
@@ -107,8 +111,24 @@ impl Observed {
             })
         });
         if exchange.name != "tester-present" {
+            if is_trouble(&exchange) {
+                if self.troubles.len() == TROUBLES_KEPT {
+                    self.troubles.pop_front();
+                }
+                self.troubles.push_back(exchange.clone());
+            }
             self.last_exchange = Some(exchange);
         }
+    }
+
+    /// The exchange a step that began at `since` broke off at: the latest trouble that `why`
+    /// speaks of, before what the tester cleaned up afterwards.
+    fn trouble(&self, since: Instant, why: &str) -> Option<Exchange> {
+        let mut troubles = self.troubles.iter().rev().filter(|exchange| exchange.sent >= since);
+        let named = troubles
+            .clone()
+            .find(|exchange| why.contains(&wire::uds::describe(&exchange.request)));
+        named.or_else(|| troubles.next()).or(self.last_exchange.as_ref()).cloned()
     }
 
     fn step_finished(
@@ -121,8 +141,9 @@ impl Observed {
     ) {
         let begun = self.begun.take().filter(|(begun, ..)| *begun == index);
         let took = begun.as_ref().map_or(Duration::ZERO, |(_, _, at)| now - *at);
-        if outcome != Outcome::Done && self.last_before_failure.is_none() {
-            self.last_before_failure.clone_from(&self.last_exchange);
+        if outcome != Outcome::Done && self.broke_off_at.is_none() {
+            let since = begun.as_ref().map_or(now, |(_, _, at)| *at);
+            self.broke_off_at = self.trouble(since, why.as_deref().unwrap_or_default());
         }
         let outcome = in_record(outcome);
         self.steps.push(StepSummary {
@@ -151,6 +172,14 @@ impl Observed {
             response_words,
             latency_ms: exchange.latency.as_nanos() as f64 / 1e6,
         }
+    }
+}
+
+/// Whether a request that wanted an answer was refused or got none.
+fn is_trouble(exchange: &Exchange) -> bool {
+    match &exchange.response {
+        Some(answer) => answer.first() == Some(&wire::uds::NEGATIVE_RESPONSE),
+        None => !exchange.functional,
     }
 }
 

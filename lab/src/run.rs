@@ -244,7 +244,7 @@ impl<'a> Run<'a> {
         let header = header(self.bench, self.seed, label);
         let failed = verdict != Verdict::Pass;
         let observed = &self.observed;
-        let last = observed.last_before_failure.as_ref().filter(|_| failed);
+        let last = observed.broke_off_at.as_ref().filter(|_| failed);
         let last = last.or(observed.last_exchange.as_ref());
         Summary {
             scenario: header.scenario,
