@@ -125,9 +125,8 @@ impl Observed {
     /// speaks of, before what the tester cleaned up afterwards.
     fn trouble(&self, since: Instant, why: &str) -> Option<Exchange> {
         let mut troubles = self.troubles.iter().rev().filter(|exchange| exchange.sent >= since);
-        let named = troubles
-            .clone()
-            .find(|exchange| why.contains(&wire::uds::describe(&exchange.request)));
+        let named =
+            troubles.clone().find(|exchange| why.contains(&wire::uds::describe(&exchange.request)));
         named.or_else(|| troubles.next()).or(self.last_exchange.as_ref()).cloned()
     }
 

@@ -120,7 +120,7 @@ impl<A: Node<In = SocketEvent, Out = SocketAction>> Host<A> {
             self.address_changes(now);
             if let Some(stack) = &mut self.stack {
                 stack.poll(now);
-                self.events.extend(stack.take_events());
+                stack.move_events(&mut self.events);
             }
             if !self.events.is_empty() {
                 continue;
@@ -154,7 +154,7 @@ impl<A: Node<In = SocketEvent, Out = SocketAction>> Host<A> {
             | SocketAction::SendTo { .. } => {
                 if let Some(stack) = &mut self.stack {
                     stack.perform(now, action);
-                    self.events.extend(stack.take_events());
+                    stack.move_events(&mut self.events);
                 }
             }
         }
@@ -164,7 +164,8 @@ impl<A: Node<In = SocketEvent, Out = SocketAction>> Host<A> {
         let Some(mut stack) = self.stack.take() else { return };
         stack.wind_up(now, loss);
         self.next_accepted = stack.next_accepted();
-        self.push_frames(stack.take_frames());
+        let up = self.has_link();
+        send(up, stack.drain_frames(), &mut self.output);
         self.addressing.stop();
         self.events.clear();
     }
@@ -209,7 +210,7 @@ impl<A: Node<In = SocketEvent, Out = SocketAction>> Host<A> {
             match change {
                 Change::Lost => {
                     stack.clear_address();
-                    self.events.extend(stack.take_events());
+                    stack.move_events(&mut self.events);
                     self.events.push_back(SocketEvent::AddressLost);
                 }
                 Change::Acquired(held) => {
@@ -222,18 +223,11 @@ impl<A: Node<In = SocketEvent, Out = SocketAction>> Host<A> {
     }
 
     fn emit_frames(&mut self) {
+        let up = self.has_link();
         if let Some(stack) = &mut self.stack {
-            let frames = stack.take_frames();
-            self.push_frames(frames);
+            send(up, stack.drain_frames(), &mut self.output);
         }
-        let frames = self.addressing.take_frames();
-        self.push_frames(frames);
-    }
-
-    fn push_frames(&mut self, frames: VecDeque<Frame>) {
-        if self.has_link() {
-            self.output.extend(frames.into_iter().map(PortOutput::Frame));
-        }
+        send(up, self.addressing.drain_frames(), &mut self.output);
     }
 
     fn next_deadline(&mut self, now: Instant) -> Option<Instant> {
@@ -242,6 +236,15 @@ impl<A: Node<In = SocketEvent, Out = SocketAction>> Host<A> {
         let next = [app, stack, self.addressing.poll_timeout()].into_iter().flatten().min();
         assert!(next.is_none_or(|at| at > now), "a deadline at {next:?} stays put at {now}");
         next
+    }
+}
+
+/// Puts frames on the wire; without link they are lost.
+fn send(up: bool, frames: impl Iterator<Item = Frame>, output: &mut VecDeque<PortOutput>) {
+    for frame in frames {
+        if up {
+            output.push_back(PortOutput::Frame(frame));
+        }
     }
 }
 

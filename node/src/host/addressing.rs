@@ -123,10 +123,8 @@ impl Addressing {
     }
 
     /// Takes the frames to be sent.
-    pub fn take_frames(&mut self) -> VecDeque<Frame> {
-        let mut frames = std::mem::take(&mut self.link_local.frames);
-        frames.append(&mut self.dhcp.frames);
-        frames
+    pub fn drain_frames(&mut self) -> impl Iterator<Item = Frame> {
+        self.link_local.frames.drain(..).chain(self.dhcp.frames.drain(..))
     }
 
     /// The address held.

@@ -28,8 +28,8 @@ impl Device {
     }
 
     /// Takes the frames to be sent, oldest first.
-    pub fn take_sent(&mut self) -> VecDeque<Frame> {
-        std::mem::take(&mut self.sent)
+    pub fn drain_sent(&mut self) -> impl Iterator<Item = Frame> {
+        self.sent.drain(..)
     }
 }
 

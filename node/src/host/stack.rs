@@ -43,6 +43,10 @@ pub struct Stack {
     has_address: bool,
     /// Something happened since the last poll.
     dirty: bool,
+    /// smoltcp worked, or was given work, since `due` was asked for.
+    changed: bool,
+    /// When smoltcp wants to be polled.
+    due: Option<smoltcp::time::Instant>,
     /// A frame arrived since the last poll: what closes now was closed by the peer.
     fed: bool,
 }
@@ -72,6 +76,8 @@ impl Stack {
             next_port: EPHEMERAL.start + stream.below(span) as u16,
             has_address: false,
             dirty: false,
+            changed: true,
+            due: None,
             fed: false,
         }
     }
@@ -111,11 +117,12 @@ impl Stack {
     /// Lets smoltcp work until nothing is left to do at `now`.
     pub fn poll(&mut self, now: Instant) {
         let due = self.connections.values().any(|connection| connection.is_overdue(now));
-        if !self.dirty && !due && self.smoltcp_at(now).is_none_or(|at| at > self.clock.inward(now))
-        {
+        let asked = self.due.is_some_and(|at| at <= self.clock.inward(now));
+        if !self.dirty && !due && !asked {
             return;
         }
         self.dirty = false;
+        self.changed = true;
         for connection in self.connections.values_mut() {
             connection.refill(self.sockets.get_mut(connection.handle));
         }
@@ -129,19 +136,25 @@ impl Stack {
 
     /// When smoltcp or a connect time-out is due, later than `now`.
     pub fn poll_at(&mut self, now: Instant) -> Option<Instant> {
+        if self.changed {
+            self.changed = false;
+            let at = self.clock.inward(now);
+            self.due =
+                self.has_address.then(|| self.interface.poll_at(at, &self.sockets)).flatten();
+        }
         let connects = self.connections.values().filter_map(Connection::deadline).min();
-        let smoltcp = self.smoltcp_at(now).map(|at| self.clock.outward(at, now));
+        let smoltcp = self.due.map(|at| self.clock.outward(at, now));
         [connects, smoltcp].into_iter().flatten().min()
     }
 
-    /// Takes the events that came up, oldest first.
-    pub fn take_events(&mut self) -> VecDeque<SocketEvent> {
-        std::mem::take(&mut self.events)
+    /// Moves the events that came up, oldest first.
+    pub fn move_events(&mut self, to: &mut VecDeque<SocketEvent>) {
+        to.append(&mut self.events);
     }
 
     /// Takes the frames to be sent, oldest first.
-    pub fn take_frames(&mut self) -> VecDeque<Frame> {
-        self.device.take_sent()
+    pub fn drain_frames(&mut self) -> impl Iterator<Item = Frame> {
+        self.device.drain_sent()
     }
 
     /// How many connections were ever accepted.
@@ -169,6 +182,7 @@ impl Stack {
     pub fn clear_address(&mut self) {
         self.interface.update_ip_addrs(|addresses| addresses.clear());
         self.has_address = false;
+        self.changed = true;
         for (connection, state) in std::mem::take(&mut self.connections) {
             self.sockets.remove(state.handle);
             if !state.is_forgotten() {
@@ -189,13 +203,6 @@ impl Stack {
         }
         let at = self.clock.inward(now);
         self.interface.poll(at, &mut self.device, &mut self.sockets);
-    }
-
-    fn smoltcp_at(&mut self, now: Instant) -> Option<smoltcp::time::Instant> {
-        if !self.has_address {
-            return None;
-        }
-        self.interface.poll_at(self.clock.inward(now), &self.sockets)
     }
 
     fn listen(&mut self, port: u16) {
