@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use netem_rs::Impairment;
 use node::{AddressPlan, Host, HostConfig, Instant, Seed, TcpProfile};
 use scenarios::client::TcpStack;
 use scenarios::fault::Action;
@@ -63,6 +64,15 @@ impl Bench {
         })
     }
 
+    /// The TCP of the tester's computer: its retransmission floor decides what loss costs.
+    pub fn tester_tcp(&self) -> TcpProfile {
+        match self.scenario.tester.tcp {
+            TcpStack::Linux => TcpProfile::LINUX,
+            TcpStack::Windows => TcpProfile::WINDOWS,
+            TcpStack::Embedded => TcpProfile::EMBEDDED,
+        }
+    }
+
     fn tester(&self, seed: Seed, bridged: bool) -> Host<Tester> {
         let scenario = &self.scenario;
         let key = sim_ecus::security::placeholder_key;
@@ -75,11 +85,7 @@ impl Bench {
         let host = HostConfig {
             mac: TESTER_MAC,
             address: AddressPlan::LinkLocal,
-            tcp: match scenario.tester.tcp {
-                TcpStack::Linux => TcpProfile::LINUX,
-                TcpStack::Windows => TcpProfile::WINDOWS,
-                TcpStack::Embedded => TcpProfile::EMBEDDED,
-            },
+            tcp: self.tester_tcp(),
             name: "tester".to_owned(),
             mtu: if bridged { TUNNEL_MTU } else { WIRE_MTU },
             seed: seed.child("host/tester"),
@@ -147,11 +153,16 @@ impl Bench {
         supply
     }
 
-    fn wan(&self, seed: Seed) -> Wan {
+    /// What the network does at the beginning of a run, in the order of [`Way::ALL`].
+    pub fn impairments(&self, seed: Seed) -> [Impairment; 4] {
         let network = &self.scenario.network;
         let technician = network.technician.impairments(seed, "network/technician");
         let mechanic = network.mechanic.impairments(seed, "network/mechanic");
-        let mut impairments = [technician.0, technician.1, mechanic.0, mechanic.1];
+        [technician.0, technician.1, mechanic.0, mechanic.1]
+    }
+
+    fn wan(&self, seed: Seed) -> Wan {
+        let mut impairments = self.impairments(seed);
         let frames =
             self.scenario.faults.iter().filter_map(|fault| Some((fault, frame_of(fault)?)));
         let mut interventions = Vec::new();

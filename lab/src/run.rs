@@ -20,7 +20,7 @@ use crate::faults::{Faults, Happening};
 use crate::judge::{Evidence, Found, judge};
 use crate::observe::{Observed, note};
 use crate::watch::Watch;
-use crate::world::{Met, World};
+use crate::world::{Met, Way, World};
 
 /// How long the car is left alone after the tester is done, so that what was begun shows its end:
 /// longer than S3 and the restart that follows it.
@@ -54,8 +54,23 @@ pub fn header(bench: &Bench, seed: Seed, label: &Label) -> Header {
         protocol: scenario.protocol.to_string(),
         vci: scenario.vci.to_string(),
         vehicle: scenario.vehicle.clone(),
-        world: BTreeMap::new(),
+        world: described(bench, seed),
     }
+}
+
+/// What else the world was built from.
+fn described(bench: &Bench, seed: Seed) -> BTreeMap<String, serde_json::Value> {
+    let scenario = bench.scenario();
+    let mut world = BTreeMap::new();
+    for (way, impairment) in Way::ALL.into_iter().zip(bench.impairments(seed)) {
+        let value = serde_json::to_value(impairment).expect("an impairment is plain data");
+        world.insert(format!("network.{}", way.name()), value);
+    }
+    let words = |texts: Vec<String>| serde_json::Value::from(texts);
+    world.insert("faults".into(), words(scenario.faults.iter().map(|f| f.to_string()).collect()));
+    world.insert("steps".into(), words(scenario.steps.iter().map(|s| s.to_string()).collect()));
+    world.insert("tester-tcp".into(), bench.tester_tcp().name.into());
+    world
 }
 
 /// Runs a scenario from a seed and judges it.
@@ -144,7 +159,7 @@ impl<'a> Run<'a> {
         while let Some(event) = self.world.vehicle.app_mut().poll_event() {
             self.vehicle_event(now, &event);
         }
-        self.bridge_events(now);
+        self.events_between(now);
         while let Some(met) = self.world.taps.poll_fate() {
             note(self.watch, now, || frame_line(&met));
         }
@@ -181,12 +196,17 @@ impl<'a> Run<'a> {
                 note(self.watch, now, || Event::Carrier { port: "vehicle".into(), up: *up });
             }
             VehicleEvent::Supply { millivolts } => {
+                self.world.vci.set_voltages(*millivolts, *millivolts);
                 note(self.watch, now, || Event::Supply { millivolts: *millivolts });
             }
         }
     }
 
-    fn bridge_events(&mut self, now: Instant) {
+    /// Hears what is plugged into the car and what lies between.
+    fn events_between(&mut self, now: Instant) {
+        while let Some(event) = self.world.vci.poll_event() {
+            note(self.watch, now, || said("vci", &event));
+        }
         let Some(bridge) = &mut self.world.bridge else { return };
         while let Some(event) = bridge.technician.app_mut().poll_event() {
             note(self.watch, now, || said("technician", &event));

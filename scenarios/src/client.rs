@@ -38,7 +38,7 @@ pub enum TcpStack {
     Linux,
     /// Windows: floor 300 ms.
     Windows,
-    /// Small devices: floor 1 s.
+    /// Small devices: floor 500 ms.
     Embedded,
 }
 
