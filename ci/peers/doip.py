@@ -155,7 +155,7 @@ def routing_activation(vehicle):
 
 
 def routing_activation_refused(vehicle):
-    for source, kind, code in ((0x0E00, 0, 0x00), (TESTER, 0x7F, 0x06)):
+    for source, kind, code in ((0x0F10, 0, 0x00), (TESTER, 0x7F, 0x06)):
         with plain(vehicle) as connection:
             connection.send(DoIP(payload_type=5, source_address=source, activation_type=kind, **BMW))
             answer = receive(connection)
@@ -306,7 +306,7 @@ def doipclient_of_2012_is_served(vehicle):
 
 def doipclient_is_told_of_an_unknown_tester(vehicle):
     try:
-        with client(vehicle, client_logical_address=0x0E00):
+        with client(vehicle, client_logical_address=0x0F10):
             pass
     except ConnectionRefusedError:
         return
