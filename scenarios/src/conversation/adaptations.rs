@@ -19,7 +19,17 @@ pub(super) async fn initialise(context: &Context, target: &Target) -> Result<(),
 async fn clear(context: &Context, ecu: u8) -> Result<(), StepError> {
     context.ask(ecu, &[0x2E, 0x41, 0x50, 0x00]).await?;
     for request in LEARNED {
-        context.ask(ecu, request).await?;
+        let answer = context.ask(ecu, request).await?;
+        if !is_blank(answer.get(3..).unwrap_or_default()) {
+            let routine = wire::uds::describe(request);
+            let result = format!("still learned: {}", wire::Hex(&answer));
+            return Err(StepError::Routine { ecu: context.name(ecu), routine, result });
+        }
     }
     Ok(())
+}
+
+/// Tells whether a value was never learned: all `FF`, or all `00`.
+fn is_blank(value: &[u8]) -> bool {
+    value.iter().all(|byte| *byte == 0xFF) || value.iter().all(|byte| *byte == 0x00)
 }

@@ -228,6 +228,18 @@ fn a_bootloader_cannot_be_coded() {
 }
 
 #[test]
+fn values_that_are_still_learned_fail_the_initialisation() {
+    let mut bench = Bench::new(flasher(), "[{initialise-adaptations: {ecu: egs}}]");
+    bench.car.script = Box::new(|_, _, uds, _| {
+        let answer = Say::Answer(0x18, vec![0x62, 0x41, 0x40, 0x00, 0x5A]);
+        (*uds == [0x22, 0x41, 0x40]).then(|| vec![(1, Say::Acknowledge), (2, answer)])
+    });
+    let why = why(&mut bench);
+    assert!(why.ends_with("still learned: 62 41 40 00 5A"), "{why}");
+    assert_eq!(sent(&bench, "18 2E 41 50 00"), 1);
+}
+
+#[test]
 fn a_block_shares_the_image_until_it_is_framed() {
     let mut bench = Bench::new(flasher(), PROGRAM);
     bench.run();
