@@ -400,12 +400,11 @@ impl Client {
                 }
             }
             Refusal::Nack { target, code } if target == flight.target => {
-                match (self.link, code.number()) {
-                    (Link::Up(connection), 0) if may_be_sent => {
-                        self.timers.cancel(Timer::Acknowledge);
-                        self.activate(now, connection, Activation::Again);
-                    }
-                    _ => self.fail_and_close(now, Fault::Nack(code)),
+                if let (Link::Up(connection), 0, true) = (self.link, code.number(), may_be_sent) {
+                    self.timers.cancel(Timer::Acknowledge);
+                    self.activate(now, connection, Activation::Again);
+                } else {
+                    self.fail_and_close(now, Fault::Nack(code));
                 }
             }
             Refusal::Nack { .. } => {}
