@@ -132,13 +132,38 @@ impl Waiting {
     }
 }
 
-/// The frames a fault strikes by number: where, the first, how many.
-pub fn frame_of(fault: &Fault) -> Option<(LinkName, u64, u32)> {
-    let Event::Frame { link, frame } = fault.when.event else { return None };
+/// What a fault does to frames it names by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strike {
+    /// They are lost.
+    Drop,
+    /// One bit of each is flipped.
+    Damage,
+    /// They arrive twice.
+    Duplicate,
+}
+
+/// Frames a fault names by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frames {
+    /// Where.
+    pub link: LinkName,
+    /// The first, counted from 0.
+    pub first: u64,
+    /// How many.
+    pub count: u32,
+    /// What is done to them.
+    pub strike: Strike,
+}
+
+/// The frames a fault strikes by number, if it does.
+pub fn frame_of(fault: &Fault) -> Option<Frames> {
+    let Event::Frame { link, frame: first } = fault.when.event else { return None };
+    let struck = |count, strike| Some(Frames { link, first, count, strike });
     match &fault.action {
-        Action::Drop(frames) | Action::Damage(frames) | Action::Duplicate(frames) => {
-            Some((link, frame, frames.frames))
-        }
+        Action::Drop(frames) => struck(frames.frames, Strike::Drop),
+        Action::Damage(frames) => struck(frames.frames, Strike::Damage),
+        Action::Duplicate(frames) => struck(frames.frames, Strike::Duplicate),
         Action::GatewayReset(_)
         | Action::Blackout(_)
         | Action::Network(_)

@@ -95,7 +95,8 @@ impl Observed {
     }
 
     fn exchange(&mut self, now: Instant, exchange: Exchange, watch: &mut dyn Watch) {
-        if exchange.response.is_some() {
+        // An answer that never came cost the tester its whole wait; suppressed ones cost nothing.
+        if exchange.response.is_some() || is_trouble(&exchange) {
             self.latencies.add(exchange.name, exchange.latency);
         }
         note(watch, now, || {
