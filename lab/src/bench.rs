@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use netem_rs::Impairment;
 use node::{AddressPlan, Host, HostConfig, Instant, Seed, TcpProfile};
 use scenarios::client::TcpStack;
-use scenarios::fault::Action;
 use scenarios::tester::{Tester, TesterConfig};
 use scenarios::{Interface, Protocol, Scenario};
 use sim_ecus::Condition;
@@ -13,7 +12,7 @@ use sim_gateway::{Gateway, Protocols, Setup, VehicleProfile};
 use sim_vci::{IcomConfig, Vci};
 
 use crate::deeds::way;
-use crate::faults::frame_of;
+use crate::faults::{Frames, Strike, frame_of};
 use crate::goods::{Goods, goods};
 use crate::world::{Bridge, Intervention, Parts, Taps, Wan, World};
 
@@ -163,20 +162,20 @@ impl Bench {
 
     fn wan(&self, seed: Seed) -> Wan {
         let mut impairments = self.impairments(seed);
-        let frames =
-            self.scenario.faults.iter().filter_map(|fault| Some((fault, frame_of(fault)?)));
         let mut interventions = Vec::new();
-        for (fault, (link, first, count)) in frames {
-            let what = match fault.action {
-                Action::Drop(_) => {
-                    let list = impairments[way(link) as usize].drop.get_or_insert_default();
+        for frames in self.scenario.faults.iter().filter_map(frame_of) {
+            let Frames { link, first, count, strike } = frames;
+            let way = way(link);
+            match strike {
+                Strike::Drop => {
+                    let list = impairments[way as usize].drop.get_or_insert_default();
                     list.extend(first..first.saturating_add(count.into()));
-                    continue;
                 }
-                Action::Damage(_) => Intervention::Damage,
-                _ => Intervention::Duplicate,
-            };
-            interventions.push((way(link), first, count, what));
+                Strike::Damage => interventions.push((way, first, count, Intervention::Damage)),
+                Strike::Duplicate => {
+                    interventions.push((way, first, count, Intervention::Duplicate));
+                }
+            }
         }
         let [a, b, c, d] = &impairments;
         let mut wan = Wan::new([a, b, c, d], seed);
