@@ -10,8 +10,9 @@ use sim_ecus::EcuProfile;
 pub struct Goods {
     /// The profile.
     pub profile: EcuProfile,
-    /// The last image the scenario programs into it, if any.
-    pub image: Option<sim_ecus::image::Image>,
+    /// The images the scenario programs into it, by the number of the step, counted from 1; the
+    /// last one where a step programs several.
+    pub images: BTreeMap<usize, sim_ecus::image::Image>,
     /// The same in the tester's terms, and the coding.
     pub tester: TesterEcu,
 }
@@ -23,48 +24,61 @@ pub fn goods(units: &[String], steps: &[Step]) -> BTreeMap<String, Goods> {
         .map(|unit| {
             let profile = crate::catalogue::profile(unit);
             let mut images = Vec::new();
-            collect(steps, unit, &profile, &mut images);
+            for (index, step) in steps.iter().enumerate() {
+                collect(index + 1, step, unit, &profile, &mut images);
+            }
             (unit.clone(), pack(profile, images))
         })
         .collect()
 }
 
 fn collect(
-    steps: &[Step],
+    number: usize,
+    step: &Step,
     unit: &str,
     profile: &EcuProfile,
-    images: &mut Vec<sim_ecus::image::Image>,
+    images: &mut Vec<(usize, sim_ecus::image::Image)>,
 ) {
-    for step in steps {
-        match step {
-            Step::Program(program) if program.ecu == unit => {
-                let size = program.size.map(|size| size.0);
-                images.push(sim_ecus::image::Image::for_profile(profile, &program.image, size));
-            }
-            Step::Repeat(repeat) => collect(&repeat.steps, unit, profile, images),
-            Step::Identify
-            | Step::Scan
-            | Step::Request(_)
-            | Step::Program(_)
-            | Step::Code(_)
-            | Step::InitialiseAdaptations(_)
-            | Step::Reset(_)
-            | Step::ClearFaults
-            | Step::Wait(_) => {}
+    match step {
+        Step::Program(program) if program.ecu == unit => {
+            let size = program.size.map(|size| size.0);
+            let image = if program.bootloader {
+                sim_ecus::image::Image::boot_update(profile, &program.image)
+            } else {
+                sim_ecus::image::Image::for_profile(profile, &program.image, size)
+            };
+            images.push((number, image));
         }
+        Step::Repeat(repeat) => {
+            for step in &repeat.steps {
+                collect(number, step, unit, profile, images);
+            }
+        }
+        Step::Identify
+        | Step::Scan
+        | Step::Request(_)
+        | Step::Program(_)
+        | Step::Code(_)
+        | Step::InitialiseAdaptations(_)
+        | Step::Reset(_)
+        | Step::ClearFaults
+        | Step::Wait(_) => {}
     }
 }
 
-fn pack(profile: EcuProfile, images: Vec<sim_ecus::image::Image>) -> Goods {
+fn pack(profile: EcuProfile, images: Vec<(usize, sim_ecus::image::Image)>) -> Goods {
     let coding = sim_ecus::coding::Coding::for_profile(&profile);
     let tester = TesterEcu {
         address: profile.address,
-        images: images.iter().map(|image| (image.name.clone(), in_testers_terms(image))).collect(),
+        images: images
+            .iter()
+            .map(|(_, image)| (image.name.clone(), in_testers_terms(image)))
+            .collect(),
         coding: Coding { records: coding.entries, stamp: coding.stamp.to_vec().into() },
         reset_time: profile.timing.reset,
         wide_key: profile.security.wide_key,
     };
-    Goods { image: images.into_iter().next_back(), profile, tester }
+    Goods { images: images.into_iter().collect(), profile, tester }
 }
 
 fn in_testers_terms(image: &sim_ecus::image::Image) -> Image {

@@ -98,6 +98,9 @@ struct Run<'a> {
     faults: Faults,
     later: Vec<(Instant, Later)>,
     observed: Observed,
+    /// The step that last began an erase in each control unit, counted from 1: what it sent is
+    /// what the memory is judged against.
+    erased_in: BTreeMap<String, usize>,
     watch: &'a mut dyn Watch,
 }
 
@@ -113,6 +116,7 @@ impl<'a> Run<'a> {
             faults: Faults::new(&scenario.faults, seed),
             later: Vec::new(),
             observed: Observed::new(names.collect(), steps),
+            erased_in: BTreeMap::new(),
             watch,
         }
     }
@@ -172,6 +176,9 @@ impl<'a> Run<'a> {
         match event {
             VehicleEvent::Ecu { name, event } => {
                 if let Some(happening) = happening(name, event) {
+                    if let Happening::Erase { phase: Phase::Begins, .. } = happening {
+                        self.erased_in.insert(name.clone(), self.observed.step());
+                    }
                     self.faults.happened(now, happening);
                 }
                 note(self.watch, now, || ecu_line(name, event));
@@ -291,7 +298,9 @@ impl<'a> Run<'a> {
 
     fn found(&self) -> BTreeMap<String, Found> {
         let units = self.world.vehicle.app().ecus().map(|ecu| {
-            let image = self.bench.goods().get(ecu.name()).and_then(|goods| goods.image.as_ref());
+            let goods = self.bench.goods().get(ecu.name());
+            let step = self.erased_in.get(ecu.name());
+            let image = goods.zip(step).and_then(|(goods, step)| goods.images.get(step));
             let found = Found {
                 ends: ecu.end_state(image).to_string(),
                 faults: ecu.fault_memory().into_iter().map(number).collect(),
