@@ -31,9 +31,12 @@ macro_rules! library {
 
 library! {
     "8hp-backend-fails",
+    "8hp-blackout-1s",
     "8hp-blackout-3s",
     "8hp-blackout-60s-rescued",
     "8hp-blackout-60s",
+    "8hp-bootloader-power-loss",
+    "8hp-bootloader-update",
     "8hp-doip-enet-150ms",
     "8hp-doip-enet-20ms",
     "8hp-doip-enet-60ms-loss-0.1",
@@ -41,6 +44,7 @@ library! {
     "8hp-doip-icom-80ms-loss-1",
     "8hp-duplicated-frames",
     "8hp-f30-enet-40ms",
+    "8hp-g30-icom-80ms-loss-0.1",
     "8hp-g70-icom-60ms",
     "8hp-gateway-new-address",
     "8hp-gateway-resets-twice-enet",
@@ -56,8 +60,10 @@ library! {
     "8hp-hsfz-icom-80ms",
     "8hp-mobile-technician",
     "8hp-reordered-and-damaged",
+    "8hp-second-image-refused",
     "8hp-tester-killed-rescued",
     "8hp-tester-killed",
+    "8hp-voltage-dips-rescued",
     "8hp-voltage-falls",
     "8hp-voltage-refused-by-ecu",
     "8hp-voltage-too-low",
@@ -73,6 +79,7 @@ library! {
     "network-gets-worse",
     "relay-dies-during-scan",
     "wrong-things-refused",
+    "zgw-flash-icom",
     "zgw-flash",
 }
 

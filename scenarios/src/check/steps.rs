@@ -1,5 +1,7 @@
 //! Checks of the steps.
 
+use std::collections::BTreeMap;
+
 use crate::catalogue::{EcuFacts, VehicleFacts};
 use crate::read::Reader;
 use crate::step::{Program, Repeat, Request, Step};
@@ -24,12 +26,50 @@ pub(super) fn steps(
             check.step(reader, step, item);
         }
     }
+    images(reader, &steps, list);
     let all: u64 = steps.iter().flatten().map(count).fold(0, u64::saturating_add);
     if all > MOST {
         let help = format!("{MOST} are the most");
         reader.fail(&list.span, format!("these are {all} steps when repeats are unfolded"), help);
     }
     steps
+}
+
+/// Checks that an image is the same wherever its name is used.
+fn images(reader: &mut Reader, steps: &[Option<Step>], list: &Tree) {
+    let mut left: Vec<(&Step, &Tree)> = steps
+        .iter()
+        .zip(list.items())
+        .filter_map(|(step, item)| Some((step.as_ref()?, item)))
+        .collect();
+    left.reverse();
+    let mut seen = BTreeMap::new();
+    while let Some((step, item)) = left.pop() {
+        match step {
+            Step::Program(program) => {
+                let is = (program.size, program.bootloader);
+                let was = *seen.entry((&program.ecu, &program.image)).or_insert(is);
+                if is != was {
+                    let message = format!("`{}` was another image before", program.image);
+                    let help = "give each size and each bootloader a name of its own";
+                    reader.fail(place(item, &["program", "image"]), message, help);
+                }
+            }
+            Step::Repeat(repeat) => {
+                let items = item.get("repeat").and_then(|below| below.get("steps"));
+                let items = items.map_or(&[][..], Tree::items);
+                left.extend(repeat.steps.iter().zip(items).rev());
+            }
+            Step::Identify
+            | Step::Scan
+            | Step::Request(_)
+            | Step::Code(_)
+            | Step::InitialiseAdaptations(_)
+            | Step::Reset(_)
+            | Step::ClearFaults
+            | Step::Wait(_) => {}
+        }
+    }
 }
 
 /// Returns whether a step of some kind is among the steps, also inside repeats.
