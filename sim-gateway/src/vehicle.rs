@@ -342,21 +342,22 @@ mod tests {
     }
 
     #[rstest]
-    #[case::unknown_key("ignition: true", "ignitoin: true", Some(27))]
-    #[case::unit("link-down: 4s", "link-down: 4", Some(12))]
-    #[case::voltage("battery: 12.6V", "battery: lots", Some(20))]
-    #[case::gateway("gateway: zgw", "gateway: zgv", Some(7))]
-    #[case::stranger("egs, dme", "egs, dmx", Some(6))]
-    #[case::twins("egs, dme", "egs, egs", Some(6))]
-    #[case::dialect("dialect: default", "dialect: klingon", Some(5))]
-    #[case::vin("vin: WBASMTEST00000001", "vin: WBASMTEST", Some(2))]
-    #[case::mac("mac: 02:00:00:BC:00:01", "mac: 02:00:00", Some(3))]
-    #[case::supply("recovery: 9.5V", "recovery: 5V", Some(26))]
-    fn a_mistake_is_named(#[case] right: &str, #[case] wrong: &str, #[case] line: Option<u64>) {
+    #[case::unknown_key("ignition: true", "ignitoin: true")]
+    #[case::unit("link-down: 4s", "link-down: 4")]
+    #[case::voltage("battery: 12.6V", "battery: lots")]
+    #[case::gateway("gateway: zgw", "gateway: zgv")]
+    #[case::stranger("egs, dme", "egs, dmx")]
+    #[case::twins("egs, dme", "egs, egs")]
+    #[case::dialect("dialect: default", "dialect: klingon")]
+    #[case::vin("vin: WBASMTEST00000001", "vin: WBASMTEST")]
+    #[case::mac("mac: 02:00:00:BC:00:01", "mac: 02:00:00")]
+    #[case::supply("recovery: 9.5V", "recovery: 5V")]
+    fn a_mistake_is_named(#[case] right: &str, #[case] wrong: &str) {
         let text = format!("{}ignition: true\n", SHIPPED[0].1);
         assert!(VehicleProfile::from_yaml("g05", &text).is_ok());
-        assert!(text.contains(right));
+        let line = text.lines().zip(1_u64..).find(|(line, _)| line.contains(right));
+        let (_, number) = line.expect("the file has what the mistake replaces");
         let error = VehicleProfile::from_yaml("g05", &text.replace(right, wrong));
-        assert_eq!(error.expect_err("a mistake").line(), line);
+        assert_eq!(error.expect_err("a mistake").line(), Some(number));
     }
 }
