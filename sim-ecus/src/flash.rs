@@ -65,7 +65,7 @@ impl Unit {
         };
         let address = be32(&range[..4]);
         let size = be32(&range[4..]);
-        if self.memory.area_at(address).is_none() {
+        if self.memory.area_around(address, size).is_none() {
             return Err(Nrc::RequestOutOfRange);
         }
         self.lock.require(PROGRAMMING_LEVEL)?;

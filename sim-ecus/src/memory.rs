@@ -8,6 +8,9 @@ use crate::software::SgbmId;
 /// Position of the bootloader among the areas.
 pub(crate) const BOOT: usize = 0;
 
+/// Downloads one area holds between two erases.
+const EXTENTS_MAX: usize = 256;
+
 /// Result codes of checkProgrammingDependencies (`uds-and-bmw-ecus.md` §6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dependencies {
@@ -17,7 +20,7 @@ pub(crate) enum Dependencies {
     Incorrect,
     /// Something is meant for other hardware.
     WrongHardware,
-    /// Something is erased, or there is no software at all.
+    /// Something is erased, or was never written.
     NotProgrammed,
 }
 
@@ -37,7 +40,7 @@ impl Dependencies {
 pub(crate) enum OpenError {
     /// The range is not inside one area.
     OutOfRange,
-    /// Something is written there already.
+    /// Something is written there already, or too many pieces are.
     NotErased,
 }
 
@@ -105,6 +108,14 @@ impl Memory {
         self.areas.iter().position(|area| area.block.contains(address))
     }
 
+    /// Returns the area a range lies in as a whole, `None` also for an empty one.
+    pub(crate) fn area_around(&self, address: u32, size: u32) -> Option<usize> {
+        let index = self.area_at(address)?;
+        let block = self.block(index);
+        let end = |address: u32, size: u32| u64::from(address) + u64::from(size);
+        (size > 0 && end(address, size) <= end(block.address, block.size)).then_some(index)
+    }
+
     pub(crate) fn block(&self, area: usize) -> FlashBlock {
         self.areas[area].block
     }
@@ -120,20 +131,18 @@ impl Memory {
 
     /// Makes room for a download.
     pub(crate) fn open(&mut self, address: u32, size: u32) -> Result<usize, OpenError> {
-        let index = self.area_at(address).ok_or(OpenError::OutOfRange)?;
-        let Area { block, content } = &mut self.areas[index];
+        let index = self.area_around(address, size).ok_or(OpenError::OutOfRange)?;
         let extent = Extent { address, size, data: Vec::new(), verified: false };
-        if size == 0 || extent.end() > u64::from(block.address) + u64::from(block.size) {
-            return Err(OpenError::OutOfRange);
-        }
-        match content {
+        match &mut self.areas[index].content {
             Content::Factory | Content::Damaged => return Err(OpenError::NotErased),
-            Content::Blank | Content::Erased => *content = Content::Written(vec![extent]),
+            content @ (Content::Blank | Content::Erased) => {
+                *content = Content::Written(vec![extent]);
+            }
             Content::Written(extents) => {
                 let start = u64::from(address);
                 let overlaps =
                     |other: &Extent| start < other.end() && u64::from(other.address) < extent.end();
-                if extents.iter().any(overlaps) {
+                if extents.len() >= EXTENTS_MAX || extents.iter().any(overlaps) {
                     return Err(OpenError::NotErased);
                 }
                 extents.push(extent);
@@ -191,10 +200,6 @@ impl Memory {
     }
 
     pub(crate) fn dependencies(&self) -> Dependencies {
-        let software = &self.areas[BOOT + 1..];
-        if software.iter().all(|area| matches!(area.content, Content::Blank)) {
-            return Dependencies::NotProgrammed;
-        }
         let verdicts = self.areas.iter().map(Area::dependencies);
         verdicts
             .into_iter()
@@ -258,8 +263,8 @@ impl Area {
 
     fn dependencies(&self) -> Dependencies {
         match &self.content {
-            Content::Blank | Content::Factory => Dependencies::Correct,
-            Content::Damaged | Content::Erased => Dependencies::NotProgrammed,
+            Content::Factory => Dependencies::Correct,
+            Content::Blank | Content::Damaged | Content::Erased => Dependencies::NotProgrammed,
             Content::Written(extents) if extents.iter().any(|extent| !extent.verified) => {
                 Dependencies::Incorrect
             }
@@ -353,6 +358,17 @@ mod tests {
     }
 
     #[test]
+    fn an_area_takes_so_many_downloads_and_no_more() {
+        let (profile, mut memory) = memory(Condition::Virgin);
+        let address = profile.flash.blocks[0].address;
+        for index in 0..EXTENTS_MAX as u32 {
+            assert_eq!(memory.open(address + index, 1), Ok(1));
+        }
+        let beyond = address + EXTENTS_MAX as u32;
+        assert_eq!(memory.open(beyond, 1), Err(OpenError::NotErased));
+    }
+
+    #[test]
     fn software_for_another_unit_is_wrong_hardware() {
         let (profile, mut memory) = memory(Condition::Virgin);
         let other = EcuProfile::named("dme").expect("the profile ships");
@@ -364,14 +380,15 @@ mod tests {
     }
 
     #[test]
-    fn a_blank_unit_needs_one_verified_piece_and_no_broken_one() {
+    fn a_blank_unit_needs_every_piece_verified() {
         let (profile, mut memory) = memory(Condition::Virgin);
-        assert_eq!(memory.dependencies(), Dependencies::NotProgrammed);
         let image = Image::for_profile(&profile, "x", Some(300));
-        let first = &image.segments[0];
-        write(&mut memory, first.address, &first.data);
-        assert_eq!(memory.dependencies(), Dependencies::Incorrect);
-        assert!(memory.verify(first.address, false));
+        for segment in &image.segments {
+            assert_eq!(memory.dependencies(), Dependencies::NotProgrammed);
+            write(&mut memory, segment.address, &segment.data);
+            assert_eq!(memory.dependencies(), Dependencies::Incorrect);
+            assert!(memory.verify(segment.address, false));
+        }
         assert_eq!(memory.dependencies(), Dependencies::Correct);
         memory.begin_erase(2);
         memory.finish_erase(2);

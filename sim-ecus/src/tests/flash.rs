@@ -114,6 +114,30 @@ fn a_download_is_checked(#[case] request: &str, #[case] answer: &str) {
     Bench::in_state(State::Erased).expect(request, answer);
 }
 
+#[rstest]
+#[case::locked(State::Boot)]
+#[case::open(State::Loading)]
+fn the_range_of_a_download_is_checked_before_security_and_conditions(#[case] state: State) {
+    let mut bench = Bench::in_state(state);
+    bench.expect("34 00 44 00 08 00 00 00 00 00 00", "7F 34 31");
+    bench.expect("34 00 44 00 08 00 00 00 0C 00 01", "7F 34 31");
+}
+
+#[test]
+fn a_virgin_unit_with_one_piece_of_three_stays_in_its_bootloader() {
+    let mut bench = Bench::new("egs", Condition::Virgin);
+    let image = bench.image();
+    bench.expect("10 03", "50 03 00 32 01 F4");
+    bench.enter_programming();
+    bench.download(&image, 0);
+    bench.verify(image.segments[0].address, 0x00);
+    assert_eq!(bench.last("31 01 FF 01"), "71 01 FF 01 04");
+    bench.expect("11 01", "51 01");
+    bench.wait(long_enough());
+    bench.expect("22 F1 86", "62 F1 86 02");
+    assert_eq!(bench.ecu.end_state(Some(&image)), EndState::Stranded);
+}
+
 #[test]
 fn nothing_is_written_where_nothing_was_erased() {
     let mut bench = Bench::in_state(State::BootUnlocked);
