@@ -327,6 +327,12 @@ impl Ecu {
         }
     }
 
+    fn power_cycle(&mut self, now: Instant, silence: Duration) {
+        if matches!(self.power, Power::On | Power::Restarting(_)) {
+            self.restart(now, ResetKind::PowerCycle, silence);
+        }
+    }
+
     fn fault(&mut self, now: Instant, fault: EcuFault) {
         match fault {
             EcuFault::Silent(time) => self.silent_until = now + time,
@@ -340,11 +346,7 @@ impl Ecu {
                 }
             }
             EcuFault::SilentAfterReset(time) => self.silent_after_reset = time,
-            EcuFault::PowerCycle => {
-                if matches!(self.power, Power::On | Power::Restarting(_)) {
-                    self.restart(now, ResetKind::PowerCycle, self.unit.profile.timing.reset);
-                }
-            }
+            EcuFault::PowerCycle => self.power_cycle(now, self.unit.profile.timing.reset),
             EcuFault::SessionTimeout(enforced) => {
                 self.unit.sabotage.endless_sessions = !enforced;
                 if self.power == Power::On && self.desk.job.is_none() {
@@ -378,6 +380,7 @@ impl Node for Ecu {
             EcuInput::Request(request) => self.request(now, request),
             EcuInput::Supply { millivolts } => self.supply(now, millivolts),
             EcuInput::Fault(fault) => self.fault(now, fault),
+            EcuInput::Restart { silent_for } => self.power_cycle(now, silent_for),
             EcuInput::ChannelGone(channel) => self.desk.forget(channel),
             EcuInput::Reachable(reachable) => {
                 self.unit.reachable = reachable;

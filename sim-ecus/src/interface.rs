@@ -47,6 +47,12 @@ pub enum EcuInput {
     ///
     /// Told to the unit that is the gateway: while its own port is not served, S3 does not run.
     Reachable(bool),
+    /// It loses power for a moment together with what it is a part of, and answers again after
+    /// this long.
+    Restart {
+        /// For how long it is silent.
+        silent_for: Duration,
+    },
     /// What it finds out about the partner in one pairing slot (`uds-and-bmw-ecus.md` §9).
     ///
     /// Without this every partner is present and of the same vehicle.

@@ -22,6 +22,9 @@ use crate::supply::Monitor;
 use crate::units::{Route, Units};
 use crate::vehicle::{Resets, VehicleProfile};
 
+/// Events kept for a driver that does not ask for them; beyond it the oldest goes.
+const EVENTS_MAX: usize = 1 << 16;
+
 /// A vehicle: its gateway on the wire, its control units behind it.
 #[derive(Debug)]
 pub struct Gateway {
@@ -167,7 +170,7 @@ impl Gateway {
             self.enter(now, cause, phase);
         }
         if let Some(up) = self.port.handle_timeout(now, &mut self.out) {
-            self.events.push_back(VehicleEvent::Link { up });
+            self.tell(VehicleEvent::Link { up });
         }
     }
 
@@ -189,7 +192,7 @@ impl Gateway {
         while let Some((unit, event)) = self.units.poll_event() {
             self.unit_event(now, unit, &event);
             let name = self.units.ecu(unit).name().to_owned();
-            self.events.push_back(VehicleEvent::Ecu { name, event });
+            self.tell(VehicleEvent::Ecu { name, event });
         }
     }
 
@@ -203,6 +206,9 @@ impl Gateway {
             }
             EcuEvent::SwitchHold { port: _, hold } if unit == self.gateway => {
                 self.port.hold(now + self.times.restart.reply, *hold);
+            }
+            EcuEvent::Died if unit == self.gateway => {
+                self.reset.die(now, self.times.restart.clone());
             }
             EcuEvent::SwitchHold { .. }
             | EcuEvent::Ledger(_)
@@ -249,13 +255,13 @@ impl Gateway {
     /// Does what a step of a reset means at the port.
     fn enter(&mut self, now: Instant, cause: ResetCause, phase: ResetPhase) {
         info!(%now, ?cause, ?phase, "gateway reset");
-        self.events.push_back(VehicleEvent::GatewayReset { cause, phase });
+        self.tell(VehicleEvent::GatewayReset { cause, phase });
         let times = self.reset.times().cloned().unwrap_or_default();
         match phase {
             ResetPhase::Reply => {}
-            ResetPhase::StackGone => self.stack_down(now, &times),
+            ResetPhase::StackGone => self.stack_down(now, cause, &times),
             ResetPhase::LinkDown => {
-                self.stack_down(now, &times);
+                self.stack_down(now, cause, &times);
                 self.link(false);
             }
             ResetPhase::Booting => self.link(true),
@@ -276,7 +282,8 @@ impl Gateway {
         }
     }
 
-    fn stack_down(&mut self, now: Instant, times: &ResetTimes) {
+    /// Takes the stack away, and with it what its own unit has in memory.
+    fn stack_down(&mut self, now: Instant, cause: ResetCause, times: &ResetTimes) {
         let mut desk = Desk { now, units: &mut self.units, out: &mut self.out };
         if let Some(hsfz) = &mut self.hsfz {
             hsfz.stack_gone(&mut desk);
@@ -284,13 +291,25 @@ impl Gateway {
         if let Some(doip) = &mut self.doip {
             doip.stack_gone(&mut desk);
         }
-        self.port.stack_down(times.stack, &mut self.out);
+        let was_there = self.port.stack_down(times.stack, &mut self.out);
         self.units.tell(now, self.gateway, EcuInput::Reachable(false));
+        let from_outside = matches!(cause, ResetCause::Fault | ResetCause::Housing);
+        if was_there && from_outside && self.units.ecu(self.gateway).is_running() {
+            let silent_for = times.total().saturating_sub(times.reply);
+            self.units.tell(now, self.gateway, EcuInput::Restart { silent_for });
+        }
+    }
+
+    fn tell(&mut self, event: VehicleEvent) {
+        if self.events.len() >= EVENTS_MAX {
+            self.events.pop_front();
+        }
+        self.events.push_back(event);
     }
 
     fn link(&mut self, up: bool) {
         if self.port.set_link(up, &mut self.out) {
-            self.events.push_back(VehicleEvent::Link { up });
+            self.tell(VehicleEvent::Link { up });
         }
     }
 
@@ -328,7 +347,7 @@ impl Gateway {
 
     /// Tells the units, and takes the gateway down or up when its own limits are crossed.
     fn voltage_changed(&mut self, now: Instant, millivolts: u32) {
-        self.events.push_back(VehicleEvent::Supply { millivolts });
+        self.tell(VehicleEvent::Supply { millivolts });
         self.units.tell_all(now, &EcuInput::Supply { millivolts });
         if millivolts < self.brownout && !self.reset.is_dark() {
             warn!(%now, millivolts, "the gateway goes dark");

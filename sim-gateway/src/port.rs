@@ -90,11 +90,14 @@ impl Port {
         }
     }
 
-    pub(crate) fn stack_down(&mut self, loss: StackLoss, out: &mut Outbox) {
-        if self.stack != Stack::Gone {
+    /// Takes the stack away; returns whether it was there.
+    pub(crate) fn stack_down(&mut self, loss: StackLoss, out: &mut Outbox) -> bool {
+        let was_there = self.stack != Stack::Gone;
+        if was_there {
             self.stack = Stack::Gone;
             out.push(SocketAction::StackDown { loss });
         }
+        was_there
     }
 
     pub(crate) fn stack_up(&mut self, new_address: bool, out: &mut Outbox) {

@@ -83,6 +83,8 @@ pub enum ResetCause {
     Brownout,
     /// A scenario asked for it.
     Fault,
+    /// The gateway unit broke for good: the sequence ends without link.
+    Died,
 }
 
 /// A step of the sequence.
@@ -106,6 +108,8 @@ pub enum ResetPhase {
 #[derive(Clone, Debug)]
 pub(crate) struct ResetMachine {
     state: State,
+    /// Whether the gateway broke for good: nothing follows the loss of link.
+    dead: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -177,7 +181,7 @@ impl Default for ResetTimes {
 
 impl ResetMachine {
     pub(crate) fn new() -> Self {
-        Self { state: State::Ready }
+        Self { state: State::Ready, dead: false }
     }
 
     /// Begins a reset. One that runs already is begun anew without its reply; without power
@@ -201,10 +205,22 @@ impl ResetMachine {
             State::Running(Run { cause, times, phase, ends: None, since: now, fresh: true });
     }
 
-    /// Gives the power back: the link returns and the gateway boots.
+    /// Ends everything once the link is gone; a reply that is leaving still leaves.
+    pub(crate) fn die(&mut self, now: Instant, times: ResetTimes) {
+        self.dead = true;
+        match &mut self.state {
+            State::Running(run) if run.phase == ResetPhase::LinkDown => run.ends = None,
+            State::Running(run) if run.phase < ResetPhase::LinkDown => {}
+            State::Running(_) | State::Ready => {
+                self.begin(now, ResetCause::Died, times);
+            }
+        }
+    }
+
+    /// Gives the power back: the link returns and the gateway boots, unless it is dead.
     pub(crate) fn power_on(&mut self, now: Instant) {
         let State::Running(run) = &mut self.state else { return };
-        if run.ends.is_none() {
+        if run.ends.is_none() && !self.dead {
             run.ends = Some(now);
         }
     }
@@ -214,8 +230,9 @@ impl ResetMachine {
         let State::Running(run) = &mut self.state else { return None };
         if !std::mem::take(&mut run.fresh) {
             let ends = run.ends.filter(|ends| *ends <= now)?;
-            run.phase = run.phase.next(&run.times);
-            run.ends = Some(ends + run.times.of(run.phase));
+            run.phase = run.phase.next(run.times.link_down.is_zero() && !self.dead);
+            let is_last = self.dead && run.phase == ResetPhase::LinkDown;
+            run.ends = (!is_last).then(|| ends + run.times.of(run.phase));
         }
         let step = (run.cause, run.phase);
         if run.phase == ResetPhase::Ready {
@@ -240,7 +257,7 @@ impl ResetMachine {
         }
     }
 
-    /// Returns whether the power is gone.
+    /// Returns whether the power is gone, or the gateway.
     pub(crate) fn is_dark(&self) -> bool {
         matches!(&self.state, State::Running(run) if run.ends.is_none())
     }
@@ -255,10 +272,10 @@ impl ResetMachine {
 }
 
 impl ResetPhase {
-    fn next(self, times: &ResetTimes) -> Self {
+    fn next(self, keeps_link: bool) -> Self {
         match self {
             Self::Reply => Self::StackGone,
-            Self::StackGone if times.link_down.is_zero() => Self::Booting,
+            Self::StackGone if keeps_link => Self::Booting,
             Self::StackGone => Self::LinkDown,
             Self::LinkDown => Self::Booting,
             Self::Booting => Self::Starting,
@@ -325,6 +342,22 @@ mod tests {
         +35.000000000s Starting
         +35.900000000s Ready
         ");
+    }
+
+    #[test]
+    fn a_gateway_that_dies_lets_its_reply_leave_and_stays_dark() {
+        let mut machine = ResetMachine::new();
+        let times = ResetTimes { link_down: Duration::ZERO, ..ResetTimes::default() };
+        machine.begin(Instant::ZERO, ResetCause::Restart, times.clone());
+        machine.die(Instant::ZERO, times);
+        insta::assert_snapshot!(walk(&mut machine, Instant::ZERO), @r"
+        +0.000000000s Reply
+        +0.020000000s StackGone
+        +0.100000000s LinkDown
+        ");
+        machine.power_on(Instant::from_secs(1));
+        assert!(machine.is_dark());
+        assert!(!machine.begin(Instant::from_secs(1), ResetCause::Fault, ResetTimes::default()));
     }
 
     #[test]

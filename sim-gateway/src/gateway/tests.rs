@@ -135,6 +135,58 @@ fn a_reset_by_fault_walks_through_its_reset() {
     insta::assert_snapshot!("reset_fault", text);
 }
 
+/// Asks the gateway's own unit, and returns its last answer.
+fn ask_gateway(bench: &mut Bench, connection: ConnectionId, hex: &str) -> String {
+    let mut out = bench.send(connection, hex);
+    out.extend(bench.wait(Duration::from_millis(100)));
+    bench.answers(&out).pop().expect("an answer").1
+}
+
+#[rstest]
+#[case::fault(None)]
+#[case::housing(Some("bdc"))]
+fn a_reset_from_outside_takes_the_session_of_the_gateway_unit(#[case] restarted: Option<&str>) {
+    let mut bench = Bench::new(|_| {});
+    let connection = bench.connect(6_801);
+    let answer = ask_gateway(&mut bench, connection, "00000004 0001 F410 1003");
+    assert_eq!(answer, "00000008000110F45003012B01F4");
+    match restarted {
+        Some(unit) => drop(restart(&mut bench, unit, ResetKind::Hard)),
+        None => drop(bench.fault(Fault::GatewayReset(ResetOverride::default()))),
+    }
+    bench.wait(Duration::from_secs(12));
+    bench.address();
+    let connection = bench.connect(6_801);
+    let answer = ask_gateway(&mut bench, connection, "00000005 0001 F410 22F186");
+    assert_eq!(answer, "00000006000110F462F18601", "the default session");
+    assert_eq!(bench.gateway.resets(), 1);
+}
+
+#[test]
+fn a_gateway_that_breaks_for_good_takes_the_port_along() {
+    let mut bench = Bench::new(|_| {});
+    bench.now = Instant::from_secs(100);
+    let fault = Fault::Ecu { name: "zgw".to_owned(), fault: EcuFault::Kill };
+    let out = bench.fault(fault);
+    let text = bench.timeline(&out) + &seen(&mut bench, Duration::from_secs(60));
+    insta::assert_snapshot!(text, @r"
+    +100.020000000s StackDown { loss: Silent }
+    +100.100000000s SetLink { up: false }
+    ");
+    let out = bench.fault(Fault::GatewayReset(ResetOverride::default()));
+    let text = bench.timeline(&out) + &seen(&mut bench, Duration::from_secs(60));
+    assert_eq!((text.as_str(), bench.gateway.resets()), ("", 0), "nothing brings it back");
+}
+
+#[test]
+fn events_nobody_asks_for_are_bounded() {
+    let mut bench = Bench::new(|_| {});
+    for _ in 0..=EVENTS_MAX {
+        bench.gateway.tell(VehicleEvent::Link { up: true });
+    }
+    assert_eq!(bench.events().len(), EVENTS_MAX);
+}
+
 #[test]
 fn a_held_switch_drops_the_link_and_keeps_the_stack() {
     let mut bench = Bench::new(|_| {});
