@@ -25,8 +25,10 @@ enum Link {
     Held {
         until: Instant,
     },
-    /// Down because the gateway resets.
-    Down,
+    /// Down because the gateway resets; a hold asked for meanwhile outlasts the reset.
+    Down {
+        held: Option<Instant>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,22 +45,27 @@ impl Port {
 
     /// Takes the carrier away from `from` on, for as long as given.
     pub(crate) fn hold(&mut self, from: Instant, hold: Duration) {
-        if self.link != Link::Down && !hold.is_zero() {
-            self.link = Link::Doomed { from, until: from + hold };
-        }
+        let until = from + hold;
+        self.link = match self.link {
+            _ if hold.is_zero() => return,
+            Link::Up | Link::Doomed { .. } => Link::Doomed { from, until },
+            Link::Held { until: before } => Link::Held { until: until.max(before) },
+            Link::Down { held } => Link::Down { held: held.max(Some(until)) },
+        };
     }
 
-    /// Switches the carrier for a reset, which ends any hold; returns whether it changed.
+    /// Switches the carrier for a reset, which ends any hold that was before it; returns whether
+    /// it changed.
     pub(crate) fn set_link(&mut self, up: bool, out: &mut Outbox) -> bool {
-        let (before, changed) = match self.link {
-            Link::Up | Link::Doomed { .. } => (true, !up),
-            Link::Held { .. } if up => return false,
-            Link::Held { .. } | Link::Down => (false, up),
+        let (link, changed) = match (self.link, up) {
+            (Link::Up | Link::Doomed { .. } | Link::Held { .. }, true) => return false,
+            (Link::Down { held: Some(until) }, true) => (Link::Held { until }, false),
+            (Link::Down { held: None }, true) => (Link::Up, true),
+            (Link::Up | Link::Doomed { .. }, false) => (Link::Down { held: None }, true),
+            (Link::Held { .. }, false) => (Link::Down { held: None }, false),
+            (Link::Down { .. }, false) => return false,
         };
-        if before && up {
-            return false;
-        }
-        self.link = if up { Link::Up } else { Link::Down };
+        self.link = link;
         if changed {
             out.push(SocketAction::SetLink { up });
         }
@@ -76,7 +83,7 @@ impl Port {
                 self.link = Link::Up;
                 true
             }
-            Link::Up | Link::Down | Link::Doomed { .. } | Link::Held { .. } => return None,
+            Link::Up | Link::Down { .. } | Link::Doomed { .. } | Link::Held { .. } => return None,
         };
         out.push(SocketAction::SetLink { up });
         Some(up)
@@ -84,7 +91,7 @@ impl Port {
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         match self.link {
-            Link::Up | Link::Down => None,
+            Link::Up | Link::Down { .. } => None,
             Link::Doomed { from, .. } => Some(from),
             Link::Held { until } => Some(until),
         }
@@ -125,5 +132,53 @@ impl Port {
 
     pub(crate) fn can_announce(&self) -> bool {
         self.stack == Stack::Up { address: true, listening: true }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Instant {
+        Instant::from_secs(seconds)
+    }
+
+    /// Lets every deadline pass, and tells when the carrier changed.
+    fn changes(port: &mut Port, out: &mut Outbox) -> Vec<(Instant, bool)> {
+        let mut changes = Vec::new();
+        while let Some(now) = port.poll_timeout() {
+            changes.extend(port.handle_timeout(now, out).map(|up| (now, up)));
+        }
+        changes
+    }
+
+    #[test]
+    fn a_hold_during_a_reset_outlasts_it() {
+        let (mut port, mut out) = (Port::new(), Outbox::default());
+        assert!(port.set_link(false, &mut out));
+        port.hold(at(1), Duration::from_secs(9));
+        assert_eq!(port.poll_timeout(), None, "the reset has the link");
+        assert!(!port.set_link(true, &mut out));
+        assert_eq!(changes(&mut port, &mut out), [(at(10), true)]);
+    }
+
+    #[test]
+    fn a_hold_that_ended_during_a_reset_is_forgotten() {
+        let (mut port, mut out) = (Port::new(), Outbox::default());
+        port.set_link(false, &mut out);
+        port.hold(at(1), Duration::from_secs(1));
+        port.set_link(true, &mut out);
+        assert_eq!(port.handle_timeout(at(5), &mut out), Some(true));
+        assert_eq!(port.poll_timeout(), None);
+    }
+
+    #[test]
+    fn a_second_hold_lengthens_the_first() {
+        let (mut port, mut out) = (Port::new(), Outbox::default());
+        port.hold(at(1), Duration::from_secs(5));
+        assert_eq!(port.handle_timeout(at(1), &mut out), Some(false));
+        port.hold(at(2), Duration::from_secs(1));
+        port.hold(at(2), Duration::from_secs(8));
+        assert_eq!(changes(&mut port, &mut out), [(at(10), true)]);
     }
 }
