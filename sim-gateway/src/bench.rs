@@ -100,6 +100,12 @@ impl Bench {
         self.take()
     }
 
+    /// Makes a unit take a minute for every request.
+    pub(crate) fn slow_down(&mut self, unit: &str) {
+        let fault = EcuFault::Delay(Duration::from_secs(60));
+        self.fault(Fault::Ecu { name: unit.to_owned(), fault });
+    }
+
     /// Makes a unit deaf and mute for an hour.
     pub(crate) fn silence(&mut self, unit: &str) {
         let fault = EcuFault::Silent(Duration::from_secs(3_600));

@@ -143,17 +143,28 @@ impl Units {
         self.targets[usize::from(address)]
     }
 
-    /// Returns whether a unit's queue has room for one more request.
+    /// Returns whether a unit's queue has room for one more request; nothing waits for a unit that
+    /// works on none, such as one that restarts.
     pub(crate) fn has_room(&mut self, now: Instant, unit: usize) -> bool {
-        let waiting = &mut self.units[unit].waiting;
+        let Unit { ecu, waiting, .. } = &mut self.units[unit];
         forget(waiting, now, self.patience);
+        if waiting.len() >= self.waiting_limit && !ecu.is_working() {
+            waiting.clear();
+        }
         waiting.len() < self.waiting_limit
     }
 
-    /// Returns whether one more functional request can be taken.
+    /// Returns whether one more functional request can be taken; none waits once no unit works.
     pub(crate) fn has_functional_room(&mut self, now: Instant) -> bool {
         forget(&mut self.functional, now, self.patience);
+        if self.functional.len() >= self.functional_limit && !self.is_any_working() {
+            self.functional.clear();
+        }
         self.functional.len() < self.functional_limit
+    }
+
+    fn is_any_working(&self) -> bool {
+        self.units.iter().any(|unit| unit.ecu.is_working())
     }
 
     /// Hands a request to one unit.

@@ -291,7 +291,7 @@ fn requests_beyond_the_queue_are_refused(#[case] code: u8, #[case] digits: &str)
         vehicle.doip.overflow_code = code;
         vehicle.doip.echo = 0;
     });
-    bench.silence("dme");
+    bench.slow_down("dme");
     let request = "03FC 8001 00000007 0EF3 0012 22F190";
     let out = bench.send(connection, &request.repeat(2));
     let expected =

@@ -128,7 +128,7 @@ fn requests_beyond_the_queue_are_refused_for_want_of_memory() {
             vehicle.limits.waiting = 2;
             vehicle.dialect.out_of_memory = form;
         });
-        bench.silence("dme");
+        bench.slow_down("dme");
         let connection = bench.connect(DIAGNOSIS);
         let request = "00000005 0001 F412 22F190";
         let out = bench.send(connection, &request.repeat(3));
@@ -137,6 +137,28 @@ fn requests_beyond_the_queue_are_refused_for_want_of_memory() {
         bench.wait(Duration::from_secs(10));
         let out = bench.send(connection, request);
         assert_eq!(bench.words(&out), "#1 < 000000050002F41222F190\n", "patience has run out");
+    }
+}
+
+#[test]
+fn functional_requests_that_are_answered_leave_room_for_more() {
+    let mut bench = Bench::new(|vehicle| vehicle.limits.functional = 2);
+    let connection = bench.connect(6_801);
+    for _ in 0..10 {
+        let out = bench.send(connection, "00000005 0001 F4DF 22F150");
+        assert_eq!(bench.words(&out), "#1 < 000000050002F4DF22F150\n");
+        bench.wait(Duration::from_millis(200));
+    }
+}
+
+#[test]
+fn a_unit_that_does_not_answer_is_acknowledged_every_time() {
+    let mut bench = Bench::new(|vehicle| vehicle.limits.waiting = 2);
+    bench.silence("dme");
+    let connection = bench.connect(DIAGNOSIS);
+    for _ in 0..5 {
+        let out = bench.send(connection, "00000005 0001 F412 22F190");
+        assert_eq!(bench.words(&out), "#1 < 000000050002F41222F190\n");
     }
 }
 
