@@ -67,11 +67,22 @@ impl<T: Payload> Link<T> {
     ///
     /// [`Link::poll_fate`] says the same once more.
     pub fn push(&mut self, now: Instant, frame: T) -> Fate {
+        self.enter(now, frame, false)
+    }
+
+    /// Takes a frame as [`Link::push`] does; if it comes out, it comes out twice.
+    ///
+    /// It has one number all the same: the fates of the frames after it stay what they were.
+    pub fn push_twice(&mut self, now: Instant, frame: T) -> Fate {
+        self.enter(now, frame, true)
+    }
+
+    fn enter(&mut self, now: Instant, frame: T, twice: bool) -> Fate {
         self.now = self.now.max(now);
         self.apply_changes(now);
         let index = self.index;
         self.index += 1;
-        let outcome = self.decide(now, index, frame);
+        let outcome = self.decide(now, index, frame, twice);
         self.counters.count(outcome);
         let fate = Fate { index, at: now, outcome };
         self.fate = Some(fate);
@@ -136,7 +147,7 @@ impl<T: Payload> Link<T> {
         self.next_change = next.map(|change| Instant::ZERO + change.at.0);
     }
 
-    fn decide(&mut self, now: Instant, index: u64, mut frame: T) -> FateOutcome {
+    fn decide(&mut self, now: Instant, index: u64, mut frame: T, twice: bool) -> FateOutcome {
         if let Some(reason) = self.loss.judge(index, &self.parameters) {
             return FateOutcome::Lost(reason);
         }
@@ -152,7 +163,7 @@ impl<T: Payload> Link<T> {
         }
         let held_back = happens(&mut self.reorder, index, self.parameters.reorder);
         let due = self.due(left, index, held_back);
-        let duplicated = happens(&mut self.duplicate, index, self.parameters.duplicate);
+        let duplicated = happens(&mut self.duplicate, index, self.parameters.duplicate) || twice;
         if duplicated {
             self.in_flight.insert(due, frame.clone());
         }

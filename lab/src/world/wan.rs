@@ -39,7 +39,7 @@ impl Way {
 pub enum Intervention {
     /// One bit is flipped.
     Damage,
-    /// The frame enters the link twice.
+    /// The frame comes out of the link twice.
     Duplicate,
 }
 
@@ -70,23 +70,22 @@ impl Wan {
 
     /// Puts a frame onto one direction; its fate is known at once.
     pub fn push(&mut self, way: Way, now: Instant, mut frame: Frame, taps: &mut Taps) {
-        let index = self.links[way as usize].counters().entered;
-        let intervention = self
-            .interventions
-            .iter()
-            .find(|(at, first, end, _)| *at == way && (*first..*end).contains(&index));
-        match intervention {
-            None => self.enter(way, now, frame, false, taps),
-            Some((.., Intervention::Duplicate)) => {
-                self.enter(way, now, frame.clone(), false, taps);
-                self.enter(way, now, frame, false, taps);
-            }
-            Some((.., Intervention::Damage)) => {
-                self.damage.seek(index);
-                frame.damage(self.damage.next_u64());
-                self.enter(way, now, frame, true, taps);
-            }
+        let index = self.entered(way);
+        let damaged = self.is_struck(way, index, Intervention::Damage);
+        if damaged {
+            self.damage.seek(index);
+            frame.damage(self.damage.next_u64());
         }
+        let copy = frame.clone();
+        let mut fate = if self.is_struck(way, index, Intervention::Duplicate) {
+            self.links[way as usize].push_twice(now, frame)
+        } else {
+            self.links[way as usize].push(now, frame)
+        };
+        if let FateOutcome::Delivered { damaged: mark, .. } = &mut fate.outcome {
+            *mark |= damaged;
+        }
+        taps.entered(way, now, &copy, fate);
     }
 
     /// Takes a frame that has arrived at `now`.
@@ -124,13 +123,11 @@ impl Wan {
         self.links[way as usize].impairment()
     }
 
-    fn enter(&mut self, way: Way, now: Instant, frame: Frame, damaged: bool, taps: &mut Taps) {
-        let copy = frame.clone();
-        let mut fate = self.links[way as usize].push(now, frame);
-        if let FateOutcome::Delivered { damaged: mark, .. } = &mut fate.outcome {
-            *mark |= damaged;
-        }
-        taps.entered(way, now, &copy, fate);
+    fn is_struck(&self, way: Way, index: u64, by: Intervention) -> bool {
+        let mut interventions = self.interventions.iter();
+        interventions.any(|(at, first, end, what)| {
+            (*at, *what) == (way, by) && (*first..*end).contains(&index)
+        })
     }
 }
 
@@ -143,4 +140,34 @@ pub struct Met {
     pub bytes: usize,
     /// What became of the frame.
     pub fate: Fate,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_frames_are_repeated_and_damaged_as_asked() {
+        let plain = Impairment::default();
+        let mut wan = Wan::new([&plain; 4], Seed(1));
+        wan.intervene(Way::MechanicUp, 1, 3, Intervention::Duplicate);
+        wan.intervene(Way::MechanicUp, 3, 2, Intervention::Damage);
+        let mut taps = Taps::new(false);
+        for number in 0..6 {
+            let frame = Frame::from(vec![number; 2]);
+            wan.push(Way::MechanicUp, Instant::ZERO, frame, &mut taps);
+        }
+        let met: Vec<_> = std::iter::from_fn(|| taps.poll_fate())
+            .map(|met| match met.fate.outcome {
+                FateOutcome::Delivered { damaged, duplicated, .. } => {
+                    (met.fate.index, damaged, duplicated)
+                }
+                FateOutcome::Lost(reason) => panic!("frame {} lost: {reason}", met.fate.index),
+            })
+            .collect();
+        let expected = [(1, false, true), (2, false, true), (3, true, true), (4, true, false)];
+        assert_eq!(met, expected);
+        let out = std::iter::from_fn(|| wan.pop(Instant::ZERO)).count();
+        assert_eq!(out, 6 + 3);
+    }
 }

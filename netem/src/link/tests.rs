@@ -87,6 +87,16 @@ fn a_damaged_frame_is_lost_where_the_link_layer_discards_it() {
 }
 
 #[test]
+fn a_frame_pushed_twice_has_one_number() {
+    let impairment = Impairment { drop: Some(vec![2]), ..Impairment::default() };
+    let mut link = link(&impairment, 1);
+    link.push_twice(ms_at(0), frame(0, 1));
+    let fates = [1, 2].map(|number| link.push(ms_at(0), frame(number, 1)).outcome);
+    assert_eq!(fates[1], FateOutcome::Lost(LossReason::List));
+    assert_eq!(drained(&mut link), [(ms_at(0), 0), (ms_at(0), 0), (ms_at(0), 1)]);
+}
+
+#[test]
 fn a_schedule_changes_what_it_names_when_it_says() {
     let set = |delay| Impairment { delay, ..Impairment::default() };
     let impairment = Impairment {
