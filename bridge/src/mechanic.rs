@@ -100,7 +100,10 @@ impl Mechanic {
                     self.start_report(now);
                 }
             }
-            Some(Notice::Bonded) => self.report(now),
+            Some(Notice::Bonded) => {
+                self.link.number = self.link.number.max(1);
+                self.start_report(now);
+            }
             Some(Notice::Parted) => self.link.repetition = None,
             // The technician's side has no link state of its own.
             Some(Notice::Link { .. }) | None => {}

@@ -123,6 +123,19 @@ fn a_link_state_that_was_lost_is_repeated_at_once() {
 }
 
 #[test]
+fn a_link_that_was_gone_while_nothing_passed_is_told_afterwards() {
+    let mut rig = Rig::paired(1);
+    rig.pipe.mute = Some(MECHANIC);
+    rig.link(false);
+    rig.run(2 * SECOND);
+    rig.link(true);
+    rig.run(SECOND);
+    rig.pipe.mute = None;
+    rig.run(5 * SECOND);
+    assert_eq!(rig.links(TECHNICIAN), [true, false, true]);
+}
+
+#[test]
 fn the_lan_has_no_carrier_before_pairing_and_before_the_vehicle_has() {
     let mut rig = Rig::new(1);
     rig.tester_sends(&frame(1, 60));

@@ -82,6 +82,10 @@ impl Technician {
             }
             Some(Notice::Link { number, up }) => {
                 if self.link.is_older_than(number) {
+                    if up && self.link.is_up() {
+                        // Word that the link went was lost, or is late: it went all the same.
+                        self.set_link(Link::Known { number, up: false });
+                    }
                     self.set_link(Link::Known { number, up });
                     self.endpoint.confirm_link(number);
                 } else if let Link::Known { number, .. } = self.link {
