@@ -176,7 +176,7 @@ pub struct LinkDown {
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Frames {
     /// How many in a row, 1 where nothing is said.
-    #[schemars(range(min = 1, max = 1_000_000))]
+    #[schemars(range(min = 1, max = 10_000))]
     pub frames: u32,
 }
 

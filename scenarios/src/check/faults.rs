@@ -199,7 +199,14 @@ fn frame_fault(reader: &mut Reader, fault: &Fault, frames: Frames, tree: &Tree, 
         let span = place(tree, &[key, "frames"]);
         reader.fail(span, "0 frames are none", "write `frames: 1` or more");
     }
+    if frames.frames > MOST_FRAMES {
+        let message = format!("these are {} frames", frames.frames);
+        let help = format!("{MOST_FRAMES} are the most; a `blackout` lasts longer");
+        reader.fail(place(tree, &[key, "frames"]), message, help);
+    }
 }
 
 /// The most faults a scenario may have.
 const MOST: usize = 1_000;
+/// The most frames one fault may strike: each is kept by its number.
+const MOST_FRAMES: u32 = 10_000;
