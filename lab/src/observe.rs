@@ -95,8 +95,7 @@ impl Observed {
     }
 
     fn exchange(&mut self, now: Instant, exchange: Exchange, watch: &mut dyn Watch) {
-        // An answer that never came cost the tester its whole wait; suppressed ones cost nothing.
-        if exchange.response.is_some() || is_trouble(&exchange) {
+        if exchange.is_measured {
             self.latencies.add(exchange.name, exchange.latency);
         }
         note(watch, now, || {

@@ -12,7 +12,8 @@ use crate::yaml::suggest;
 
 /// A limit on what one kind of exchange took.
 ///
-/// A threshold on exchanges that never happened is not met.
+/// A request that was given up counts with the time the tester waited for it. A threshold on
+/// exchanges that never happened is not met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Threshold {
     /// Which exchanges, one of [`LATENCY_NAMES`].

@@ -338,6 +338,7 @@ impl Client {
                 response: None,
                 sent,
                 latency: now.saturating_since(sent),
+                is_measured: true,
                 pending: 0,
                 resent: false,
             }));

@@ -63,8 +63,11 @@ pub struct Exchange {
     pub response: Option<Bytes>,
     /// When the request was first sent.
     pub sent: Instant,
-    /// From there to the final answer, or to giving up.
+    /// From there to the final answer, to the acknowledge where no answer is to come, or to
+    /// giving up.
     pub latency: Duration,
+    /// Whether somebody was waited for that long: not where all were asked and nobody answered.
+    pub is_measured: bool,
     /// How many `78` came before it.
     pub pending: u32,
     /// Whether the client sent the request a second time.

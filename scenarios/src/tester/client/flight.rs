@@ -178,6 +178,7 @@ impl Flight {
             response: answer.map(|answer| answer.data.clone()),
             sent: self.first_sent,
             latency: self.latency(now),
+            is_measured: answer.is_some() || self.expect != Expect::Answers,
             pending: self.pending.get(&ecu).copied().unwrap_or_default(),
             resent: self.transmissions > 1,
         }

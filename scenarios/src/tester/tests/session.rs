@@ -21,7 +21,18 @@ fn a_session_is_kept_alive_every_two_seconds_until_it_is_left() {
     assert_eq!(bench.run(), vec![done(); 4]);
     assert_eq!(bench.keep_alives(), [2_008, 4_008, 6_008]);
     let kept = bench.exchanges().into_iter().filter(|it| it.name == "tester-present");
-    assert_eq!(kept.map(|it| it.latency).collect::<Vec<_>>(), [ms(1); 3]);
+    let kept = kept.map(|it| (it.latency, it.is_measured));
+    assert_eq!(kept.collect::<Vec<_>>(), [(ms(1), true); 3]);
+}
+
+#[test]
+fn the_wait_for_an_answer_that_never_came_is_measured() {
+    let mut bench = bench("[{request: {ecu: egs, send: 22 F1 90}}]");
+    bench.car.script = Box::new(|_, _, _, _| Some(vec![(1, Say::Acknowledge)]));
+    bench.run();
+    let given_up =
+        bench.exchanges().into_iter().map(|it| (it.response, it.is_measured, it.latency));
+    assert_eq!(given_up.collect::<Vec<_>>(), [(None, true, ms(2_201))]);
 }
 
 #[test]
