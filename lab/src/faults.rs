@@ -49,11 +49,13 @@ struct Waiting {
 #[derive(Debug)]
 pub struct Faults {
     waiting: Vec<Waiting>,
+    /// Those that strike frames by number, each with where and from which frame on.
+    of_frames: Vec<(Fault, LinkName, u64)>,
     seed: Seed,
 }
 
 impl Faults {
-    /// Makes the faults of one run. Those that strike frames by number are not among them: the
+    /// Makes the faults of one run. Those that strike frames by number are only watched: the
     /// network knows them from the start.
     pub fn new(faults: &[Fault], seed: Seed) -> Self {
         let seed = seed.child("faults");
@@ -63,7 +65,11 @@ impl Faults {
             .filter(|(_, fault)| frame_of(fault).is_none())
             .map(|(number, fault)| Waiting::new(number, fault.clone(), seed))
             .collect();
-        Self { waiting, seed }
+        let of_frames = faults.iter().filter_map(|fault| {
+            let Frames { link, first, .. } = frame_of(fault)?;
+            Some((fault.clone(), link, first))
+        });
+        Self { waiting, of_frames: of_frames.collect(), seed }
     }
 
     /// Says that something happened; faults that waited for it become due.
@@ -108,6 +114,13 @@ impl Faults {
         let waiting = self.waiting.remove(index);
         let purpose = waiting.purpose("do");
         Some((waiting.fault, purpose))
+    }
+
+    /// The faults that have not struck, given how many frames have entered each direction.
+    pub fn unstruck(&self, entered: impl Fn(LinkName) -> u64) -> Vec<&Fault> {
+        let waiting = self.waiting.iter().map(|waiting| &waiting.fault);
+        let of_frames = self.of_frames.iter().filter(|(_, link, first)| entered(*link) <= *first);
+        waiting.chain(of_frames.map(|(fault, ..)| fault)).collect()
     }
 
     /// The seed random durations of faults are drawn from.

@@ -30,6 +30,8 @@ pub struct Evidence<'a> {
     pub ecus: &'a BTreeMap<String, Found>,
     /// How often the gateway reset.
     pub gateway_resets: u32,
+    /// The faults that never struck.
+    pub unstruck: Vec<String>,
     /// When the run ended.
     pub now: Instant,
 }
@@ -45,6 +47,7 @@ struct Judge<'a> {
 pub fn judge(scenario: &Scenario, evidence: &Evidence<'_>, watch: &mut dyn Watch) -> Vec<Failure> {
     let mut judge = Judge { now: evidence.now, watch, failures: Vec::new() };
     judge.steps(scenario, evidence);
+    judge.faults(evidence);
     judge.ecus(scenario, evidence);
     judge.run(scenario, evidence);
     judge.thresholds(scenario, evidence);
@@ -64,6 +67,19 @@ impl Judge<'_> {
                 continue;
             }
             self.expect(FailureKind::Step, Some(step.index), name, found, met);
+        }
+    }
+
+    /// What a scenario says of faults that never struck is not shown by its run.
+    fn faults(&mut self, evidence: &Evidence<'_>) {
+        // After a step that failed, what was to happen later says nothing new.
+        if !self.failures.is_empty() {
+            return;
+        }
+        for fault in &evidence.unstruck {
+            let expected = format!("{fault} strikes");
+            let found = "it never did".to_owned();
+            self.expect(FailureKind::Expectation, None, expected, found, false);
         }
     }
 

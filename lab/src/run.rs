@@ -1,5 +1,8 @@
 //! One run: a bench, a seed, a verdict.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -256,7 +259,8 @@ impl<'a> Run<'a> {
         let mut failures = match ending {
             Ending::Finished => {
                 let observed = &self.observed;
-                let evidence = Evidence { observed, ecus: &ecus, gateway_resets, now };
+                let unstruck = self.unstruck();
+                let evidence = Evidence { observed, ecus: &ecus, gateway_resets, unstruck, now };
                 judge(self.bench.scenario(), &evidence, self.watch)
             }
             Ending::Stopped => vec![error("interrupted before its end".to_owned())],
@@ -308,6 +312,13 @@ impl<'a> Run<'a> {
             (ecu.name().to_owned(), found)
         });
         units.collect()
+    }
+
+    /// The faults that never struck, in words.
+    fn unstruck(&self) -> Vec<String> {
+        let wan = &self.world.wan;
+        let faults = self.faults.unstruck(|link| wan.entered(crate::deeds::way(link)));
+        faults.into_iter().map(ToString::to_string).collect()
     }
 
     /// Names the steps that were never begun.
