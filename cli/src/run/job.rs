@@ -1,5 +1,6 @@
 //! One scenario with one seed.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -28,8 +29,9 @@ pub struct Job {
 /// Returns every run the arguments ask for: scenario by scenario, seed by seed.
 pub fn jobs(selected: Vec<Selected>, args: &RunArgs) -> Vec<Job> {
     let mut jobs = Vec::new();
+    let mut taken = BTreeMap::new();
     for Selected { file, scenario } in selected {
-        let name = scenario.name.clone();
+        let name = free_name(&mut taken, &scenario.name);
         let bench = Arc::new(Bench::new(scenario));
         for seed in (0..args.repeat).map(|offset| args.seed.wrapping_add(offset)) {
             jobs.push(Job {
@@ -47,6 +49,19 @@ pub fn jobs(selected: Vec<Selected>, args: &RunArgs) -> Vec<Job> {
         }
     }
     jobs
+}
+
+/// Returns a name for files that no other scenario of this command has: scenarios in different
+/// folders may be called alike.
+fn free_name(taken: &mut BTreeMap<String, u32>, name: &str) -> String {
+    let mut free = name.to_owned();
+    while taken.contains_key(&free) {
+        let count = taken.entry(name.to_owned()).or_default();
+        *count += 1;
+        free = format!("{name}-{count}");
+    }
+    taken.insert(free.clone(), 1);
+    free
 }
 
 /// Returns the command that makes one run again.
@@ -73,6 +88,13 @@ fn quoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn scenarios_called_alike_keep_files_of_their_own() {
+        let mut taken = BTreeMap::new();
+        let names = ["car", "car", "car-2", "car"].map(|name| free_name(&mut taken, name));
+        assert_eq!(names, ["car", "car-2", "car-2-2", "car-3"]);
+    }
 
     #[test]
     fn words_a_shell_would_take_apart_are_quoted() {
