@@ -1,0 +1,8 @@
+//! The command as a person or a CI job uses it.
+
+mod check;
+mod command;
+mod files;
+mod interrupt;
+mod run;
+mod vehicle;
