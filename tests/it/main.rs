@@ -1,4 +1,9 @@
 //! Worlds: scenario and seed in, report out.
 
+mod cars;
+mod determinism;
+mod library;
+mod networks;
+mod play;
 mod tester_gateway;
 mod tidy;
