@@ -183,8 +183,8 @@ fn packages() -> Vec<Package> {
         .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
         .current_dir(root())
         .output()
-        .unwrap();
-    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+        .expect("cargo runs, as it runs this test");
+    let metadata: Value = serde_json::from_slice(&output.stdout).expect("metadata is JSON");
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     list(&metadata["packages"])
@@ -202,7 +202,7 @@ fn packages() -> Vec<Package> {
 }
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the root exists")
 }
 
 fn read(file: &Path) -> String {
@@ -219,7 +219,7 @@ fn files_in(folder: &str, extension: &str) -> Vec<PathBuf> {
     while let Some(folder) = folders.pop() {
         let Ok(entries) = fs::read_dir(&folder) else { continue };
         for entry in entries {
-            let path = entry.unwrap().path();
+            let path = entry.expect("a folder that can be read").path();
             let name =
                 path.file_name().expect("an entry has a name").to_string_lossy().into_owned();
             if path.is_dir() && name != "target" && (name == ".ci" || !name.starts_with('.')) {

@@ -8,10 +8,7 @@ use sim_ecus::{EcuEvent, EcuFault, ResetKind};
 
 use super::*;
 use crate::bench::{Bench, PEER};
-use crate::event::VehicleEvent;
-use crate::reset::ResetOverride;
-use crate::supply::Supply;
-use crate::vehicle::Protocols;
+use crate::{Protocols, ResetOverride, Supply, VehicleEvent};
 
 #[test]
 fn the_first_actions_are_to_listen() {
