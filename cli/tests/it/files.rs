@@ -89,7 +89,8 @@ fn a_junit_file_that_cannot_be_written_ends_with_3() {
 }
 
 fn read(path: &Path) -> Record {
-    Record::read(BufReader::new(File::open(path).unwrap())).unwrap()
+    let file = File::open(path).expect("the record is there");
+    Record::read(BufReader::new(file)).expect("the record reads back")
 }
 
 fn is_failure(status: &TestCaseStatus) -> bool {

@@ -144,7 +144,7 @@ fn the_printed_command_repeats_the_run_with_the_same_digest() {
     ]);
     let ended = shell(&format!("{} --json", first.repeat));
     assert_eq!(ended.code, 0, "{ended:?}");
-    let again: Summary = serde_json::from_str(&ended.out).unwrap();
+    let again: Summary = serde_json::from_str(&ended.out).expect("--json prints JSON");
     assert_eq!(again.digest, first.digest);
     assert_eq!(again.repeat, first.repeat);
     let other = one(&["run", &path, "--json", "--seed", "5"]);
@@ -155,5 +155,5 @@ fn the_printed_command_repeats_the_run_with_the_same_digest() {
 fn one(args: &[&str]) -> Summary {
     let ended = benchcar(args);
     assert_eq!(ended.code, 0, "{ended:?}");
-    serde_json::from_str(&ended.out).unwrap()
+    serde_json::from_str(&ended.out).expect("--json prints JSON")
 }

@@ -56,8 +56,8 @@ fn a_served_car_answers_until_it_is_interrupted() {
 fn port() -> (u16, TcpListener) {
     let mut others = Vec::new();
     for _ in 0..64 {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let port = listener.local_addr().unwrap().port();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has ports");
+        let port = listener.local_addr().expect("a bound socket has one").port();
         if (HSFZ..=HIGHEST).contains(&port) {
             return (port, listener);
         }
