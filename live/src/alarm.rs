@@ -127,19 +127,19 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn rings_after_the_deadline_and_on_linux_well_within_a_millisecond() {
+    async fn rings_after_the_deadline_and_on_linux_within_a_millisecond() {
         let clock = Clock::start();
         let mut alarm = Alarm::new().unwrap();
-        let mut lateness: Vec<Duration> = Vec::new();
-        for _ in 0..15 {
+        let mut best = Duration::MAX;
+        // A busy machine may be late every now and then, but not every time.
+        for _ in 0..100 {
             let at = clock.now() + Duration::from_micros(300);
             poll_fn(|cx| alarm.poll(cx, &clock, at)).await;
             assert!(clock.now() >= at, "rang early");
-            lateness.push(clock.now() - at);
+            best = best.min(clock.now() - at);
         }
-        lateness.sort();
         if cfg!(target_os = "linux") {
-            assert!(lateness[0] < Duration::from_micros(600), "{lateness:?}");
+            assert!(best < Duration::from_micros(600), "never better than {best:?}");
         }
     }
 

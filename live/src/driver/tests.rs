@@ -1,8 +1,10 @@
 //! The driver with a small application, against plain sockets on loopback.
 
+use std::cell::Cell;
 use std::future::pending;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::rc::Rc;
 
 use bytes::Bytes;
 use node::{CloseReason, Duration, Timers};
@@ -16,16 +18,34 @@ use crate::Transport;
 
 const TCP: u16 = 1;
 const UDP: u16 = 2;
-const AWAY: Duration = Duration::from_millis(60);
+/// How often an application whose stack or link is away asks whether it may return.
+const ASK: Duration = Duration::from_millis(2);
+/// How long an answer that must not come is waited for.
+const SILENCE: Duration = Duration::from_millis(30);
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// Echoes what it hears; a few words make it do more.
 #[derive(Default)]
 struct Echo {
+    away: Away,
     output: VecDeque<SocketAction>,
     timers: Timers<Timer>,
     events: Vec<SocketEvent>,
     fired: Vec<(Timer, Instant)>,
+}
+
+/// Whether a stack or link that is away has to stay away; shared with the client.
+#[derive(Clone, Default)]
+struct Away(Rc<Cell<bool>>);
+
+impl Away {
+    fn hold(&self) {
+        self.0.set(true);
+    }
+
+    fn release(&self) {
+        self.0.set(false);
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,7 +63,7 @@ impl Echo {
 
     fn obey(&mut self, now: Instant, connection: ConnectionId, data: Bytes) {
         let mut lose = |loss| {
-            self.timers.set(Timer::StackUp, now + AWAY);
+            self.timers.set(Timer::StackUp, now + ASK);
             SocketAction::StackDown { loss }
         };
         let action = match &data[..] {
@@ -53,7 +73,7 @@ impl Echo {
             b"reset" => lose(StackLoss::Reset),
             b"finish" => lose(StackLoss::Finish),
             b"unlink" => {
-                self.timers.set(Timer::LinkUp, now + AWAY);
+                self.timers.set(Timer::LinkUp, now + ASK);
                 SocketAction::SetLink { up: false }
             }
             b"flood" => SocketAction::Send { connection, data: vec![0; 2 << 20].into() },
@@ -92,6 +112,10 @@ impl Node for Echo {
     fn handle_timeout(&mut self, now: Instant) {
         while let Some(timer) = self.timers.expire(now) {
             self.fired.push((timer, now));
+            if timer != Timer::Tick && self.away.0.get() {
+                self.timers.set(timer, now + ASK);
+                continue;
+            }
             match timer {
                 Timer::StackUp => {
                     self.output.push_back(SocketAction::StackUp { new_address: false });
@@ -126,18 +150,24 @@ fn start(app: impl Fn() -> Echo) -> (Driver<Echo>, Place) {
     }
 }
 
-/// Runs a client against a driver, both bounded in time; returns the application afterwards.
+/// Runs a client against a driver, both bounded in time; returns the driver afterwards.
 fn against<F>(client: impl FnOnce(Place) -> F) -> Driver<Echo>
+where
+    F: Future<Output = io::Result<()>>,
+{
+    against_one_that_goes_away(|place, _| client(place))
+}
+
+/// As [`against`], with a client that decides how long the application stays away.
+fn against_one_that_goes_away<F>(client: impl FnOnce(Place, Away) -> F) -> Driver<Echo>
 where
     F: Future<Output = io::Result<()>>,
 {
     in_runtime(async {
         let (mut driver, place) = start(Echo::default);
-        let running = driver.run(
-            async { timeout(LIMIT, client(place)).await.expect("in time").unwrap() },
-            |_, _, _| {},
-        );
-        running.await.unwrap();
+        let client = client(place, driver.app().away.clone());
+        let stop = async { timeout(LIMIT, client).await.expect("in time").unwrap() };
+        driver.run(stop, |_, _, _| {}).await.unwrap();
         driver
     })
 }
@@ -262,44 +292,55 @@ fn a_connection_ends_as_the_application_asks(
 
 #[test]
 fn a_silent_stack_answers_nothing_until_it_is_back_and_then_begins_anew() {
-    let driver = against(|place| async move {
+    let driver = against_one_that_goes_away(|place, away| async move {
+        away.hold();
         let mut before = connect(place).await?;
+        expect_echo(&mut before, b"hello").await?;
         before.write_all(b"silent").await?;
-        tokio::time::sleep(AWAY / 3).await;
+        assert!(timeout(SILENCE, before.read(&mut [0; 8])).await.is_err());
         // The kernel takes the connection, but nobody serves it.
         let mut during = connect(place).await?;
         during.write_all(b"anyone?").await?;
-        assert!(timeout(AWAY / 3, during.read(&mut [0; 8])).await.is_err());
+        assert!(timeout(SILENCE, during.read(&mut [0; 8])).await.is_err());
+        away.release();
+        assert!(before.read(&mut [0; 8]).await.is_err());
         assert!(during.read(&mut [0; 8]).await.is_err());
         expect_echo(&mut reconnect(place).await?, b"again").await
     });
     assert_eq!(driver.sockets.totals().stack_losses, 1);
-    let accepted = driver.app().events.iter();
-    let accepted = accepted.filter(|event| matches!(event, SocketEvent::Accepted { .. })).count();
-    assert_eq!(accepted, 2, "what came during the silence was never accepted");
+    let text = Bytes::from_static(b"anyone?");
+    let heard =
+        |event: &SocketEvent| matches!(event, SocketEvent::Received { data, .. } if *data == text);
+    assert!(!driver.app().events.iter().any(heard), "nobody heard what came during the silence");
 }
 
 #[rstest]
 #[case(b"reset")]
 #[case(b"finish")]
 fn a_stack_that_went_away_loudly_refuses_until_it_is_back(#[case] word: &'static [u8]) {
-    against(|place| async move {
-        connect(place).await?.write_all(word).await?;
-        tokio::time::sleep(AWAY / 3).await;
-        let refused = connect(place).await.unwrap_err();
+    against_one_that_goes_away(|place, away| async move {
+        away.hold();
+        let mut before = connect(place).await?;
+        before.write_all(word).await?;
+        assert!(matches!(before.read(&mut [0; 8]).await, Ok(0) | Err(_)));
+        let refused = connect(place).await.expect_err("nobody listens");
         assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+        away.release();
         expect_echo(&mut reconnect(place).await?, b"again").await
     });
 }
 
 #[test]
 fn without_carrier_nothing_is_served_and_connections_survive() {
-    let driver = against(|place| async move {
+    let driver = against_one_that_goes_away(|place, away| async move {
+        away.hold();
         let mut stream = connect(place).await?;
+        expect_echo(&mut stream, b"hello").await?;
         stream.write_all(b"unlink").await?;
-        tokio::time::sleep(AWAY / 3).await;
+        assert!(timeout(SILENCE, stream.read(&mut [0; 8])).await.is_err());
         stream.write_all(b"later").await?;
-        assert!(timeout(AWAY / 3, stream.read(&mut [0; 8])).await.is_err());
+        assert!(timeout(SILENCE, stream.read(&mut [0; 8])).await.is_err());
+        away.release();
         let mut answer = [0; 5];
         stream.read_exact(&mut answer).await?;
         assert_eq!(&answer, b"later");
@@ -355,25 +396,35 @@ fn an_announcement_reaches_whoever_listens_on_the_moved_port() {
 }
 
 #[test]
-fn deadlines_expire_in_time_and_never_early() {
+fn no_deadline_expires_early_and_on_linux_none_waits_for_a_whole_millisecond() {
     in_runtime(async {
-        let due: Vec<Instant> = (1..=20).map(|n| Instant::from_micros(5_000 + n * 700)).collect();
-        let mut late = Vec::new();
-        for at in due {
+        let mut best = Duration::MAX;
+        // A busy machine may be late every now and then, but not every time.
+        for _ in 0..100 {
+            // Rounded up to milliseconds this is always 0.9 ms late.
+            let at = Instant::from_micros(2_100);
             let (mut driver, _) = start(|| {
                 let mut app = Echo::default();
                 app.timers.set(Timer::Tick, at);
                 app
             });
-            let stop = tokio::time::sleep(Duration::from_millis(25));
-            driver.run(stop, |_, _, _| {}).await.unwrap();
-            let (_, fired) = driver.app().fired[0];
-            assert!(fired >= at);
-            late.push(fired - at);
+            let fired = Rc::new(tokio::sync::Notify::new());
+            let stop = timeout(LIMIT, fired.notified());
+            let run = driver.run(async { stop.await.expect("in time") }, |_, app, _| {
+                if !app.fired.is_empty() {
+                    fired.notify_one();
+                }
+            });
+            run.await.unwrap();
+            let (_, expired) = driver.app().fired[0];
+            assert!(expired >= at);
+            best = best.min(expired - at);
+            if best < Duration::from_micros(600) {
+                return;
+            }
         }
-        late.sort();
         if cfg!(target_os = "linux") {
-            assert!(late[0] < Duration::from_micros(500), "{late:?}");
+            panic!("never better than {best:?}");
         }
     });
 }
