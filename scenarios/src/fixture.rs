@@ -37,15 +37,15 @@ fn ecu(address: u8, areas: &[u64]) -> EcuFacts {
         areas: areas.to_vec(),
         block_bytes: 2_999,
         has_coding: true,
-        has_adaptations: address == 0x18,
+        has_adaptations: address == 0x18 || address == 0x12,
     }
 }
 
 /// Names, addresses and flash areas.
 const UNITS: &[(&str, u8, &[u64])] = &[
-    ("zgw", 0x10, &[0x18_0000]),
-    ("bdc", 0x40, &[0x2F_8000]),
+    ("zgw", 0x10, &[0x17_0000, 0x1_0000]),
+    ("bdc", 0x40, &[0x3_8000, 0x4_0000, 0x20_0000, 0x4_0000, 0x4_0000]),
     ("egs", 0x18, &[0xC_0000, 0xA_0000, 0xA_0000]),
-    ("dme", 0x12, &[0x60_0000]),
+    ("dme", 0x12, &[0x40_0000, 0x18_0000, 0x8_0000]),
     ("kafas", 0x5D, &[0x300_0000]),
 ];

@@ -63,6 +63,8 @@ library! {
     "8hp-second-image-refused",
     "8hp-tester-killed-rescued",
     "8hp-tester-killed",
+    "8hp-voltage-below-limit",
+    "8hp-voltage-collapses",
     "8hp-voltage-dips-rescued",
     "8hp-voltage-falls",
     "8hp-voltage-refused-by-ecu",

@@ -100,7 +100,7 @@ fn a_file_that_is_not_there_is_told_by_its_name() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn a_mutated_scenario_never_panics(
@@ -132,6 +132,10 @@ proptest! {
             errors.render(false);
         }
     }
+}
+
+fn config() -> ProptestConfig {
+    ProptestConfig { cases: 512, failure_persistence: None, ..Default::default() }
 }
 
 /// One change of a file.

@@ -176,7 +176,8 @@ impl Reader {
             Value::List(items) => items.iter().map(|item| self.decode(item)).collect(),
             Value::Null | Value::Scalar { .. } | Value::Map(_) => {
                 let message = format!("`{key}` holds {}", below.describe());
-                self.fail(&below.span, message, format!("write a list: `{key}:` and `- …` lines"));
+                let help = format!("write a list: `{key}:` and `- …` lines");
+                self.fail(&below.span, message, help);
                 Vec::new()
             }
         }
