@@ -2,6 +2,7 @@
 //!
 //! * [`profile`]: what kind of TCP it speaks; the retransmission floor is a decision, not a default.
 //! * `clock`: feeds smoltcp time that makes its fixed floor the profile's.
+//! * `shortcut`: datagrams between hosts that know each other, past smoltcp.
 //! * `stack`: sockets as [`SocketEvent`] and [`SocketAction`].
 //! * `addressing`: fixed, RFC 3927 link-local, or DHCP with link-local while nobody offers.
 //!
@@ -15,6 +16,7 @@ mod device;
 mod dhcp;
 mod link_local;
 pub mod profile;
+mod shortcut;
 mod stack;
 #[cfg(test)]
 mod tests;
@@ -262,7 +264,7 @@ impl<A: Node<In = SocketEvent, Out = SocketAction>> Node for Host<A> {
                     self.addressing.handle_frame(now, &frame);
                 }
                 if let Some(stack) = &mut self.stack {
-                    stack.receive(frame);
+                    stack.receive(now, frame);
                 }
             }
             PortInput::Link(up) => {

@@ -27,6 +27,11 @@ impl Device {
         self.received.push_back(frame);
     }
 
+    /// Queues a frame to be sent.
+    pub fn send(&mut self, frame: Frame) {
+        self.sent.push_back(frame);
+    }
+
     /// Takes the frames to be sent, oldest first.
     pub fn drain_sent(&mut self) -> impl Iterator<Item = Frame> {
         self.sent.drain(..)

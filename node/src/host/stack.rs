@@ -12,8 +12,10 @@ use smoltcp::wire::{EthernetAddress, IpAddress, IpCidr, IpEndpoint};
 
 use super::HostConfig;
 use super::addressing::Held;
+use super::arp::{self, Claim};
 use super::clock::Clock;
 use super::device::Device;
+use super::shortcut::{Arrived, Shortcut};
 use crate::{
     CloseReason, ConnectionId, Frame, Instant, SocketAction, SocketEvent, StackLoss, Stream,
 };
@@ -32,6 +34,9 @@ pub struct Stack {
     clock: Clock,
     tcp: super::TcpProfile,
     device: Device,
+    shortcut: Shortcut,
+    /// Learned once smoltcp has sent what waited for it, so that nothing overtakes.
+    claims: Vec<Claim>,
     interface: Interface,
     sockets: SocketSet<'static>,
     connections: BTreeMap<ConnectionId, Connection>,
@@ -66,6 +71,8 @@ impl Stack {
             clock,
             tcp: config.tcp,
             device,
+            shortcut: Shortcut::new(config.mac, config.mtu, config.tcp.hop_limit),
+            claims: Vec::new(),
             interface,
             sockets: SocketSet::new(Vec::new()),
             connections: BTreeMap::new(),
@@ -82,8 +89,17 @@ impl Stack {
         }
     }
 
-    /// Queues a frame that arrived; [`Stack::poll`] works on it.
-    pub fn receive(&mut self, frame: Frame) {
+    /// Takes a frame that arrived; [`Stack::poll`] works on what is not a known peer's datagram.
+    pub fn receive(&mut self, now: Instant, frame: Frame) {
+        let ports = &self.ports;
+        let arrived = self.shortcut.receive(now, &frame, |port| ports.contains_key(&port));
+        if let Some(Arrived { port: local_port, peer, data }) = arrived {
+            self.events.push_back(SocketEvent::Datagram { local_port, peer, data });
+            return;
+        }
+        if arp::is_arp(&frame) {
+            self.claims.extend(arp::parse(&frame));
+        }
         self.device.receive(frame);
         self.dirty = true;
         self.fed = true;
@@ -91,6 +107,12 @@ impl Stack {
 
     /// Carries out a socket action; those about the stack itself are the host's.
     pub fn perform(&mut self, now: Instant, action: SocketAction) {
+        if let SocketAction::SendTo { port, peer, data } = &action
+            && self.ports.contains_key(port)
+            && let Some(frame) = self.shortcut.send(now, *port, *peer, data)
+        {
+            return self.device.send(frame);
+        }
         self.dirty = true;
         match action {
             SocketAction::Listen { port } => self.listen(port),
@@ -132,6 +154,9 @@ impl Stack {
             self.scan(now);
         }
         self.fed = false;
+        for claim in self.claims.drain(..) {
+            self.shortcut.learn(now, claim);
+        }
     }
 
     /// When smoltcp or a connect time-out is due, later than `now`.
@@ -174,6 +199,7 @@ impl Stack {
             self.interface.routes_mut().add_default_ipv4_route(router).expect("room for one route");
         }
         self.interface.poll_maintenance(self.clock.inward(now));
+        self.shortcut.set_address(Some(held));
         self.has_address = true;
         self.dirty = true;
     }
@@ -181,6 +207,7 @@ impl Stack {
     /// Takes the address away: every connection is over, without a word to the peer.
     pub fn clear_address(&mut self) {
         self.interface.update_ip_addrs(|addresses| addresses.clear());
+        self.shortcut.set_address(None);
         self.has_address = false;
         self.changed = true;
         for (connection, state) in std::mem::take(&mut self.connections) {
