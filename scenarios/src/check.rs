@@ -79,7 +79,7 @@ pub(crate) fn place<'t>(tree: &'t Tree, path: &[&str]) -> &'t Span {
 }
 
 /// Returns the place of a key, or of the node it should be in.
-fn key_place<'t>(tree: &'t Tree, key: &str) -> &'t Span {
+pub(crate) fn key_place<'t>(tree: &'t Tree, key: &str) -> &'t Span {
     tree.entry(key).map_or(&tree.span, |(key, _)| &key.span)
 }
 
@@ -87,8 +87,7 @@ fn key_place<'t>(tree: &'t Tree, key: &str) -> &'t Span {
 fn keys(reader: &mut Reader, tree: &Tree) -> bool {
     let Value::Map(entries) = &tree.value else {
         if tree.value == Value::Null {
-            let message = "there is no scenario in this file";
-            reader.fail(&tree.span, message, "begin with `scenario: a title`");
+            reader.nothing_here(&tree.span);
             return false;
         }
         let message = format!("a scenario is keys with values, this is {}", tree.describe());
@@ -112,12 +111,12 @@ fn keys(reader: &mut Reader, tree: &Tree) -> bool {
 }
 
 /// Returns the place of the first key: where something that is missing could be.
-fn first_place(tree: &Tree) -> Span {
+pub(crate) fn first_place(tree: &Tree) -> Span {
     let first = |(key, _): &(Key, Tree)| key.span.clone();
     tree.entries().first().map_or_else(|| tree.span.clone(), first)
 }
 
-fn text_is_there(reader: &mut Reader, tree: &Tree, key: &str, text: Option<&str>) {
+pub(crate) fn text_is_there(reader: &mut Reader, tree: &Tree, key: &str, text: Option<&str>) {
     if text.is_some_and(|text| text.trim().is_empty()) {
         let help = format!("write a sentence: `{key}: …`");
         reader.fail(place(tree, &[key]), format!("`{key}` is empty"), help);

@@ -9,6 +9,7 @@
 //! * [`hex`], [`time`], [`voltage`]: values written as text.
 //! * [`library`]: the scenarios that are shipped.
 //! * [`schema`](mod@schema): the JSON Schema of a scenario file.
+//! * [`manifest`]: how a bridge is started, what it needs, what it claims; the shipped ones.
 //! * [`catalogue`]: what exists, told by whoever knows the vehicles.
 //! * [`error`]: what is wrong with a scenario, and where.
 //! * [`tester`]: the client that carries out the steps.
@@ -35,6 +36,7 @@ pub mod library;
 pub mod link;
 #[cfg(test)]
 mod malformed;
+pub mod manifest;
 pub mod read;
 pub mod scenario;
 pub mod schema;
@@ -59,6 +61,7 @@ pub use hex::{Expected, HexBytes, Pattern};
 pub use leg::Leg;
 pub use library::{LIBRARY, Shipped, shipped};
 pub use link::{Interface, Protocol};
+pub use manifest::Manifest;
 pub use read::{parse, parse_bytes, read};
 pub use scenario::{Bridge, Network, Scenario, Supply};
 pub use schema::schema;

@@ -25,15 +25,23 @@ pub fn read(
     settings: &[Setting],
     catalogue: &Catalogue,
 ) -> Result<Scenario, ScenarioErrors> {
+    let (file, bytes) = bytes_of(path, "scenario")?;
+    parse_bytes(&file, &bytes, settings, catalogue)
+}
+
+/// Reads a file, at most one byte more than [`LIMIT`], and returns the name it is told under.
+pub(crate) fn bytes_of(path: &Path, subject: &str) -> Result<(String, Vec<u8>), ScenarioErrors> {
     let file = path.display().to_string();
     let failed = |error: std::io::Error| ScenarioError::about(&file, io_message(&error));
     if path.is_dir() {
-        return Err(ScenarioError::about(&file, "this is a folder, not a scenario").into());
+        return Err(
+            ScenarioError::about(&file, format!("this is a folder, not a {subject}")).into()
+        );
     }
     let mut bytes = Vec::new();
     let limit = LIMIT as u64 + 1;
     File::open(path).and_then(|f| f.take(limit).read_to_end(&mut bytes)).map_err(failed)?;
-    parse_bytes(&file, &bytes, settings, catalogue)
+    Ok((file, bytes))
 }
 
 /// Reads and checks a scenario from bytes; `file` is the name errors are told under.
@@ -47,23 +55,29 @@ pub fn parse_bytes(
     settings: &[Setting],
     catalogue: &Catalogue,
 ) -> Result<Scenario, ScenarioErrors> {
+    parse(file, text_of(file, bytes, "scenario")?, settings, catalogue)
+}
+
+/// Takes bytes as text, within the limit.
+pub(crate) fn text_of<'b>(
+    file: &str,
+    bytes: &'b [u8],
+    subject: &str,
+) -> Result<&'b str, ScenarioErrors> {
     if bytes.len() > LIMIT {
         let text = String::from_utf8_lossy(&bytes[..200]).into_owned();
         let source = Arc::new(SourceText { name: file.to_owned(), text });
-        let message = format!("this file is larger than any scenario: {LIMIT} bytes at most");
+        let message = format!("this file is larger than any {subject}: {LIMIT} bytes at most");
         return Err(ScenarioError::at(&source, 0..1, message, None).into());
     }
-    match std::str::from_utf8(bytes) {
-        Ok(text) => parse(file, text, settings, catalogue),
-        Err(error) => {
-            let text = String::from_utf8_lossy(bytes).into_owned();
-            let source = Arc::new(SourceText { name: file.to_owned(), text });
-            let start = error.valid_up_to();
-            let help = Some("save the file as UTF-8".to_owned());
-            let message = format!("the byte {:02X} is not UTF-8", bytes[start]);
-            Err(ScenarioError::at(&source, start..start + 1, message, help).into())
-        }
-    }
+    std::str::from_utf8(bytes).map_err(|error| {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        let source = Arc::new(SourceText { name: file.to_owned(), text });
+        let start = error.valid_up_to();
+        let help = Some("save the file as UTF-8".to_owned());
+        let message = format!("the byte {:02X} is not UTF-8", bytes[start]);
+        ScenarioError::at(&source, start..start + 1, message, help).into()
+    })
 }
 
 /// Reads and checks a scenario from text; `file` is the name errors are told under.
@@ -77,7 +91,7 @@ pub fn parse(
     settings: &[Setting],
     catalogue: &Catalogue,
 ) -> Result<Scenario, ScenarioErrors> {
-    let mut reader = Reader::new(file, text, settings);
+    let mut reader = Reader::new("scenario", file, text, settings);
     let scenario = reader.tree(settings).and_then(|tree| {
         let name = Path::new(file).file_stem().unwrap_or_default().to_string_lossy();
         check::scenario(&mut reader, &tree, &name, catalogue)
@@ -93,28 +107,28 @@ pub fn parse(
 pub(crate) struct Reader {
     /// The file, then the settings.
     sources: Vec<Arc<SourceText>>,
+    /// What the file should be, such as `scenario`: also the key it begins with.
+    subject: &'static str,
     /// With the number of the text each is in.
     errors: Vec<(usize, ScenarioError)>,
 }
 
 impl Reader {
-    fn new(file: &str, text: &str, settings: &[Setting]) -> Self {
+    pub fn new(subject: &'static str, file: &str, text: &str, settings: &[Setting]) -> Self {
         let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
         let source = |name: &str, text: &str| {
             Arc::new(SourceText { name: name.to_owned(), text: text.to_owned() })
         };
         let settings = settings.iter().map(|setting| source("--set", setting.as_str()));
         let sources = std::iter::once(source(file, text)).chain(settings).collect();
-        Self { sources, errors: Vec::new() }
+        Self { sources, subject, errors: Vec::new() }
     }
 
     /// Reads the file into a tree and puts the settings into it.
-    fn tree(&mut self, settings: &[Setting]) -> Option<Tree> {
+    pub fn tree(&mut self, settings: &[Setting]) -> Option<Tree> {
         let text = Arc::clone(&self.sources[0]);
         if text.text.trim().is_empty() {
-            let message = "there is no scenario in this file".to_owned();
-            let help = Some("begin with `scenario: a title`".to_owned());
-            self.refuse(0, TreeError { message, help, bytes: 0..0 });
+            self.nothing_here(&Span { text: 0, bytes: 0..0 });
             return None;
         }
         let mut tree = match Tree::parse(&text.text, 0) {
@@ -136,6 +150,13 @@ impl Reader {
         let source = &self.sources[text];
         let error = ScenarioError::at(source, error.bytes, error.message, error.help);
         self.errors.push((text, error));
+    }
+
+    /// Notes that the file is empty.
+    pub fn nothing_here(&mut self, span: &Span) {
+        let subject = self.subject;
+        let message = format!("there is no {subject} in this file");
+        self.fail(span, message, format!("begin with `{subject}: …`"));
     }
 
     /// Notes a mistake.
@@ -183,7 +204,7 @@ impl Reader {
         }
     }
 
-    fn into_errors(mut self) -> Option<ScenarioErrors> {
+    pub fn into_errors(mut self) -> Option<ScenarioErrors> {
         self.errors.sort_by_key(|(text, error)| (*text, error.start()));
         ScenarioErrors::from_list(self.errors.into_iter().map(|(_, error)| error).collect())
     }

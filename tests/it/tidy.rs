@@ -110,7 +110,9 @@ fn every_benchmark_is_declared() {
 
 #[test]
 fn every_yaml_file_parses() {
-    for folder in ["scenarios/library", "sim-ecus/profiles", "sim-gateway/vehicles", "ci"] {
+    for folder in
+        ["scenarios/library", "bridges", "sim-ecus/profiles", "sim-gateway/vehicles", "ci"]
+    {
         let found: Vec<PathBuf> =
             ["yaml", "yml"].iter().flat_map(|kind| files_in(folder, kind)).collect();
         assert!(!found.is_empty(), "{folder} has no YAML");
@@ -126,8 +128,9 @@ fn every_yaml_file_parses() {
 #[test]
 fn every_file_meant_to_ship_ships() {
     let shipped = |names: &mut dyn Iterator<Item = &str>| names.map(str::to_owned).collect();
-    let folders: [(&str, BTreeSet<String>); 4] = [
+    let folders: [(&str, BTreeSet<String>); 5] = [
         ("scenarios/library", shipped(&mut scenarios::LIBRARY.iter().map(|one| one.name))),
+        ("bridges", shipped(&mut scenarios::manifest::SHIPPED.iter().map(|one| one.name))),
         ("sim-ecus/profiles", shipped(&mut sim_ecus::EcuProfile::names())),
         ("sim-gateway/vehicles", shipped(&mut sim_gateway::VehicleProfile::names())),
         ("sim-gateway/dialects", shipped(&mut sim_gateway::Dialect::names())),

@@ -71,7 +71,7 @@ impl Tree {
     pub fn parse(source: &str, text: usize) -> Result<Self, TreeError> {
         if let Some(offset) = source.find(|c: char| c.is_control() && !"\t\n\r".contains(c)) {
             return Err(TreeError {
-                message: "a control character has no place in a scenario".to_owned(),
+                message: "a control character has no place here".to_owned(),
                 help: Some("use plain text in UTF-8".to_owned()),
                 bytes: offset..offset + 1,
             });
@@ -309,9 +309,7 @@ fn explain(error: &serde_saphyr::Error, source: &str) -> TreeError {
         serde_saphyr::Error::Unexpected { expected: "string scalar", .. } => {
             ("a key has to be plain text".to_owned(), Some("write `key: value`"))
         }
-        serde_saphyr::Error::Eof { .. } => {
-            ("there is no scenario in this file".to_owned(), Some("begin with `scenario: a title`"))
-        }
+        serde_saphyr::Error::Eof { .. } => ("there is nothing in this file".to_owned(), None),
         serde_saphyr::Error::RecursiveReferencesRequireWeakTypes { .. } => {
             ("this alias stands inside of what it stands for".to_owned(), Some("write it out"))
         }
@@ -319,7 +317,7 @@ fn explain(error: &serde_saphyr::Error, source: &str) -> TreeError {
         serde_saphyr::Error::Budget { breach, .. } => explain_breach(breach),
         serde_saphyr::Error::AliasReplayLimitExceeded { .. }
         | serde_saphyr::Error::AliasReplayStackDepthExceeded { .. } => {
-            ("aliases expand to more than a scenario needs".to_owned(), Some("write them out"))
+            ("aliases expand to more than any file needs".to_owned(), Some("write them out"))
         }
         other => (without_position(&other.to_string()), Some(LOOK)),
     };
@@ -336,7 +334,7 @@ fn explain_breach(breach: &serde_saphyr::budget::BudgetBreach) -> (String, Optio
         BudgetBreach::Depth { .. } => {
             (format!("this is nested deeper than {DEPTH} levels"), Some("unfold it"))
         }
-        other => (format!("this is larger than any scenario: {other:?}"), None),
+        other => (format!("this is larger than any file needs to be: {other:?}"), None),
     }
 }
 
