@@ -138,9 +138,8 @@ impl Stack {
 
     /// Lets smoltcp work until nothing is left to do at `now`.
     pub fn poll(&mut self, now: Instant) {
-        let due = self.connections.values().any(|connection| connection.is_overdue(now));
-        let asked = self.due.is_some_and(|at| at <= self.clock.inward(now));
-        if !self.dirty && !due && !asked {
+        let due = self.is_overdue(now);
+        if !self.dirty && !due && !self.is_asked(now) {
             return;
         }
         self.dirty = false;
@@ -174,7 +173,9 @@ impl Stack {
 
     /// Moves the events that came up, oldest first.
     pub fn move_events(&mut self, to: &mut VecDeque<SocketEvent>) {
-        to.append(&mut self.events);
+        if !self.events.is_empty() {
+            to.append(&mut self.events);
+        }
     }
 
     /// Takes the frames to be sent, oldest first.
@@ -230,6 +231,16 @@ impl Stack {
         }
         let at = self.clock.inward(now);
         self.interface.poll(at, &mut self.device, &mut self.sockets);
+    }
+
+    /// Returns whether a connect has waited for as long as it was to.
+    fn is_overdue(&self, now: Instant) -> bool {
+        self.connections.values().any(|connection| connection.is_overdue(now))
+    }
+
+    /// Returns whether smoltcp wants to be polled.
+    fn is_asked(&self, now: Instant) -> bool {
+        self.due.is_some_and(|at| at <= self.clock.inward(now))
     }
 
     fn listen(&mut self, port: u16) {
