@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use netem_rs::{Blackout, DurationText, Impairment};
 use node::{Instant, Seed};
 use scenarios::ecu_fault::{DtcNumber, EcuFault};
 use scenarios::fault::{Action, Crash, Directions, GatewayReset, Legs, Readdress, StackLoss};
@@ -34,7 +33,7 @@ pub fn strike(
         Action::Blackout(blackout) => {
             let lasts = blackout.lasts.draw(seed, purpose);
             for way in ways(blackout.leg, blackout.direction) {
-                black_out(world, way, now, lasts);
+                world.wan.black_out(way, now, lasts);
             }
         }
         Action::Network(change) => {
@@ -92,14 +91,6 @@ pub fn way(link: LinkName) -> Way {
 fn fault(world: &mut World, fault: Fault) {
     let now = world.now();
     world.vehicle.with_app(now, |vehicle| vehicle.handle_fault(now, fault));
-}
-
-fn black_out(world: &mut World, way: Way, now: Instant, lasts: Duration) {
-    let from = DurationText(now - Instant::ZERO);
-    let mut blackout = world.wan.impairment(way).blackout.clone().unwrap_or_default();
-    blackout.push(Blackout { from, lasts: DurationText(lasts) });
-    let change = Impairment { blackout: Some(blackout), ..Impairment::default() };
-    world.wan.change(way, now, &change);
 }
 
 fn ways(leg: Legs, direction: Directions) -> impl Iterator<Item = Way> {

@@ -5,6 +5,7 @@
 //! * [`vehicle`]: a simulated vehicle for other people's testers.
 //! * [`driver`]: the loop that runs one application.
 //! * [`sockets`]: its kernel sockets, and what becomes of them when its stack goes away.
+//! * [`netem`]: the internet between the sites, in real time.
 //! * [`place`]: its address, its subnet, its ports.
 //! * [`clock`], [`alarm`]: real time, and being woken in it.
 //! * [`error`], [`holder`]: why this machine cannot, and who is in the way.
@@ -16,6 +17,7 @@ pub mod clock;
 pub mod driver;
 pub mod error;
 pub mod holder;
+pub mod netem;
 pub mod place;
 pub mod sockets;
 pub mod vehicle;

@@ -41,6 +41,14 @@ impl Tap {
 }
 
 impl Tap {
+    /// The tap that sees what enters one direction of the internet.
+    pub fn of(way: Way) -> Self {
+        match way {
+            Way::TechnicianUp | Way::TechnicianDown => Self::WanTechnician,
+            Way::MechanicUp | Way::MechanicDown => Self::WanMechanic,
+        }
+    }
+
     /// Where it is, for people.
     pub fn description(self) -> &'static str {
         match self {
@@ -63,6 +71,14 @@ pub struct Sighting {
     pub frame: Frame,
     /// What happened to it, when that was unusual.
     pub comment: Option<String>,
+}
+
+impl Sighting {
+    /// A frame that entered the internet at `at` and met `fate`.
+    pub fn entered(way: Way, at: Instant, frame: Frame, fate: Fate) -> Self {
+        let comment = (!fate.is_plain()).then(|| format!("{}: {fate}", way.name()));
+        Self { tap: Tap::of(way), at, frame, comment }
+    }
 }
 
 /// Counts and digests every frame; keeps sightings only when asked to.
@@ -105,7 +121,7 @@ impl Taps {
     pub(super) fn left(&mut self, tap: Tap, now: Instant, output: &PortOutput) {
         if let PortOutput::Frame(frame) = output {
             self.count(tap as u8, now, frame);
-            self.see(tap, now, frame, None);
+            self.see(tap, now, frame);
         }
     }
 
@@ -113,23 +129,17 @@ impl Taps {
     pub(super) fn arrived(&mut self, tap: Tap, now: Instant, input: &PortInput) {
         if let PortInput::Frame(frame) = input {
             self.count(0x10 | tap as u8, now, frame);
-            self.see(tap, now, frame, None);
+            self.see(tap, now, frame);
         }
     }
 
     /// A frame entered the internet.
     pub(super) fn entered(&mut self, way: Way, now: Instant, frame: &Frame, fate: Fate) {
         self.count(0x20 | way as u8, now, frame);
-        let plain = fate.is_plain();
         if self.capturing {
-            let tap = match way {
-                Way::TechnicianUp | Way::TechnicianDown => Tap::WanTechnician,
-                Way::MechanicUp | Way::MechanicDown => Tap::WanMechanic,
-            };
-            let comment = (!plain).then(|| format!("{}: {fate}", way.name()));
-            self.see(tap, now, frame, comment);
+            self.sightings.push_back(Sighting::entered(way, now, frame.clone(), fate));
         }
-        if !plain {
+        if !fate.is_plain() {
             if self.fates.len() == FATES_KEPT {
                 self.fates.pop_front();
             }
@@ -142,9 +152,10 @@ impl Taps {
         self.digest.add(link, now, frame);
     }
 
-    fn see(&mut self, tap: Tap, at: Instant, frame: &Frame, comment: Option<String>) {
+    fn see(&mut self, tap: Tap, at: Instant, frame: &Frame) {
         if self.capturing {
-            self.sightings.push_back(Sighting { tap, at, frame: frame.clone(), comment });
+            let sighting = Sighting { tap, at, frame: frame.clone(), comment: None };
+            self.sightings.push_back(sighting);
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The internet between the sites: two legs that meet at the relay, two directions each.
 
-use netem_rs::{Fate, FateOutcome, Impairment, Link, Payload};
+use std::time::Duration;
+
+use netem_rs::{Blackout, Counters, DurationText, Fate, FateOutcome, Impairment, Link, Payload};
 use node::{Frame, Instant, Node, Seed, Stream};
 
 use super::taps::Taps;
@@ -68,15 +70,32 @@ impl Wan {
         self.interventions.push((way, first, first.saturating_add(count.into()), what));
     }
 
-    /// Puts a frame onto one direction; its fate is known at once.
-    pub fn push(&mut self, way: Way, now: Instant, mut frame: Frame, taps: &mut Taps) {
+    /// Puts a frame onto one direction; its fate is known at once, and told to the taps.
+    pub fn push(&mut self, way: Way, now: Instant, frame: Frame, taps: &mut Taps) {
+        let mut seen = Frame::new();
+        let fate = self.enter(way, now, frame, Some(&mut seen));
+        taps.entered(way, now, &seen, fate);
+    }
+
+    /// Puts a frame onto one direction and says what becomes of it.
+    ///
+    /// `seen` becomes the frame as it entered: after an intervention, before the link's own damage.
+    pub fn enter(
+        &mut self,
+        way: Way,
+        now: Instant,
+        mut frame: Frame,
+        seen: Option<&mut Frame>,
+    ) -> Fate {
         let index = self.entered(way);
         let damaged = self.is_struck(way, index, Intervention::Damage);
         if damaged {
             self.damage.seek(index);
             frame.damage(self.damage.next_u64());
         }
-        let copy = frame.clone();
+        if let Some(seen) = seen {
+            *seen = frame.clone();
+        }
         let mut fate = if self.is_struck(way, index, Intervention::Duplicate) {
             self.links[way as usize].push_twice(now, frame)
         } else {
@@ -85,19 +104,24 @@ impl Wan {
         if let FateOutcome::Delivered { damaged: mark, .. } = &mut fate.outcome {
             *mark |= damaged;
         }
-        taps.entered(way, now, &copy, fate);
+        fate
     }
 
     /// Takes a frame that has arrived at `now`.
     pub fn pop(&mut self, now: Instant) -> Option<(Way, Frame)> {
+        self.pop_due(now).map(|(_, way, frame)| (way, frame))
+    }
+
+    /// Takes a frame that should have arrived by `now`, with the time it should have arrived at.
+    pub fn pop_due(&mut self, now: Instant) -> Option<(Instant, Way, Frame)> {
         for way in Way::ALL {
             let link = &mut self.links[way as usize];
             if link.poll_timeout().is_none_or(|at| at > now) {
                 continue;
             }
             link.handle_timeout(now);
-            if let Some(frame) = link.poll_output() {
-                return Some((way, frame));
+            if let Some((due, frame)) = link.poll_delivery() {
+                return Some((due, way, frame));
             }
         }
         None
@@ -111,6 +135,25 @@ impl Wan {
     /// Changes what `change` names in one direction, from now on.
     pub fn change(&mut self, way: Way, now: Instant, change: &Impairment) {
         self.links[way as usize].change(now, change);
+    }
+
+    /// Loses everything that enters one direction from now on, for a while.
+    pub fn black_out(&mut self, way: Way, now: Instant, lasts: Duration) {
+        let from = DurationText(now - Instant::ZERO);
+        let mut blackout = self.impairment(way).blackout.clone().unwrap_or_default();
+        blackout.push(Blackout { from, lasts: DurationText(lasts) });
+        let change = Impairment { blackout: Some(blackout), ..Impairment::default() };
+        self.change(way, now, &change);
+    }
+
+    /// How many frames met which fate in one direction so far, interventions not counted.
+    pub fn counters(&self, way: Way) -> Counters {
+        self.links[way as usize].counters()
+    }
+
+    /// How many frames, duplicates included, are on their way in one direction.
+    pub fn in_flight(&self, way: Way) -> usize {
+        self.links[way as usize].in_flight()
     }
 
     /// How many frames have entered one direction so far.

@@ -1,0 +1,205 @@
+//! The loop on its own thread: takes frames in, lets them out when they are due.
+
+use std::io;
+use std::thread::JoinHandle;
+
+use lab::world::{Wan, Way};
+use node::{Frame, Instant};
+use thread_priority::{
+    RealtimeThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
+    set_thread_priority_and_policy, thread_native_id,
+};
+use tracing::{debug, warn};
+
+use super::desk::{Back, Command, Seen};
+use super::topology::{Exit, Plan};
+use super::waiting::{Ready, Waiter};
+use super::{End, Histogram, LostEnd, Options, Pace, Report, Topology};
+use crate::Clock;
+
+/// Starts the thread.
+pub fn spawn<E: End + 'static>(
+    topology: Topology<E>,
+    wan: Wan,
+    clock: Clock,
+    options: &Options,
+    desk: Back,
+) -> io::Result<JoinHandle<Report>> {
+    let Plan { ends, exits } = topology.plan();
+    let waiter = Waiter::new(options)?;
+    waiter.add(&desk.bell, BELL)?;
+    for (number, (end, _)) in (0..).zip(&ends) {
+        waiter.add(end.descriptor(), number)?;
+    }
+    let mut engine = Engine {
+        ends,
+        exits,
+        wan,
+        clock,
+        waiter,
+        desk,
+        lateness: Histogram::default(),
+        report: Report::default(),
+    };
+    let pace = options.pace;
+    std::thread::Builder::new().name("netem".to_owned()).spawn(move || {
+        engine.prepare_thread(pace);
+        if let Err(error) = engine.run() {
+            warn!(%error, "the network emulator ended by itself");
+            engine.report.failure = Some(error);
+        }
+        engine.report()
+    })
+}
+
+struct Engine<E> {
+    ends: Vec<(E, Way)>,
+    exits: [Exit; 4],
+    wan: Wan,
+    clock: Clock,
+    waiter: Waiter,
+    desk: Back,
+    lateness: Histogram,
+    report: Report,
+}
+
+impl<E: End> Engine<E> {
+    /// Asks for exact timers, and for a real-time priority where spinning is to be exact; neither
+    /// is needed, both are worth having.
+    fn prepare_thread(&mut self, pace: Pace) {
+        if let Err(error) = nix::sys::prctl::set_timerslack(1) {
+            debug!(%error, "timers stay as exact as the system makes them");
+        }
+        if pace != Pace::Hybrid {
+            return;
+        }
+        let policy = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo);
+        match set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, policy) {
+            Ok(()) => {
+                self.report.real_time = true;
+                self.waiter.share_processor();
+            }
+            Err(error) => debug!(?error, "the thread keeps its ordinary priority"),
+        }
+    }
+
+    fn run(&mut self) -> io::Result<()> {
+        loop {
+            self.waiter.wait(&self.clock, self.wan.poll_timeout())?;
+            self.deliver(self.clock.now());
+            for place in 0..self.waiter.ready().len() {
+                let ready = self.waiter.ready()[place];
+                if ready.number != BELL {
+                    self.receive(ready);
+                } else if self.obey() == Next::Stop {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// Takes what has arrived at one end, and lets out meanwhile what becomes due.
+    fn receive(&mut self, ready: Ready) {
+        let number = ready.number as usize;
+        for taken in 0..BURST {
+            match self.ends[number].0.receive() {
+                Ok(Some(frame)) => {
+                    let now = self.clock.now();
+                    self.enter(self.ends[number].1, now, frame);
+                    self.deliver(now);
+                }
+                Ok(None) if ready.broken && taken == 0 => {
+                    self.lose(number, io::ErrorKind::BrokenPipe.into());
+                    return;
+                }
+                Ok(None) => return,
+                Err(source) => {
+                    self.lose(number, source);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn enter(&mut self, way: Way, at: Instant, frame: Frame) {
+        let bytes = frame.len();
+        if self.desk.is_watched() {
+            let mut seen = Frame::new();
+            let fate = self.wan.enter(way, at, frame, Some(&mut seen));
+            self.desk.show(Seen { way, at, frame: seen, fate });
+            self.desk.entered(way, bytes, fate);
+        } else {
+            let fate = self.wan.enter(way, at, frame, None);
+            self.desk.entered(way, bytes, fate);
+        }
+    }
+
+    /// Lets out what is due at `now`; sending takes time, so later frames look at the clock anew.
+    fn deliver(&mut self, mut now: Instant) {
+        while let Some((due, way, frame)) = self.wan.pop_due(now) {
+            match self.exits[way as usize] {
+                Exit::Way(next) => self.enter(next, due, frame),
+                Exit::End(number) => {
+                    self.lateness.record(now - due);
+                    if self.ends[number].0.send(&frame).is_err() {
+                        self.report.refused += 1;
+                    }
+                    now = self.clock.now();
+                }
+            }
+        }
+    }
+
+    fn lose(&mut self, end: usize, source: io::Error) {
+        warn!(end, error = %source, "a port of the network emulator is gone");
+        if let Err(error) = self.waiter.remove(self.ends[end].0.descriptor()) {
+            debug!(%error, "the port's descriptor was gone as well");
+        }
+        self.report.lost.push(LostEnd { end, source });
+    }
+
+    fn obey(&mut self) -> Next {
+        self.desk.bell.hush();
+        while let Ok(command) = self.desk.commands.try_recv() {
+            let now = self.clock.now();
+            match command {
+                Command::Change(way, change) => self.wan.change(way, now, &change),
+                Command::BlackOut(way, lasts) => self.wan.black_out(way, now, lasts),
+                Command::Intervene(way, first, count, what) => {
+                    self.wan.intervene(way, first, count, what);
+                }
+                Command::Count(answer) => {
+                    let counters = Way::ALL.map(|way| self.wan.counters(way));
+                    if answer.try_send(counters).is_err() {
+                        debug!("whoever asked for the counters is gone");
+                    }
+                }
+                Command::Stop => return Next::Stop,
+            }
+        }
+        Next::GoOn
+    }
+
+    fn report(self) -> Report {
+        Report {
+            lateness: self.lateness.summary(),
+            links: Way::ALL.map(|way| self.wan.counters(way)),
+            in_flight: Way::ALL.iter().map(|way| self.wan.in_flight(*way) as u64).sum(),
+            fates_missed: self.desk.fates_missed,
+            sightings_missed: self.desk.sightings_missed,
+            ..self.report
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Next {
+    GoOn,
+    Stop,
+}
+
+/// The number of the bell among the descriptors; far beyond those of the ends.
+const BELL: u64 = u64::MAX;
+
+/// Frames taken from one end before the others have their turn.
+const BURST: usize = 32;
