@@ -57,6 +57,23 @@ pub enum LiveError {
         /// What the system said.
         source: io::Error,
     },
+    /// The network of a namespace could not be made or changed as asked.
+    #[error("no {what} in the namespace {namespace}: {source}")]
+    Network {
+        /// What was asked for.
+        what: String,
+        /// Where.
+        namespace: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Every folder that could be covered for the time of a run is needed.
+    #[error("no folder is free to be covered by a private one")]
+    NoPrivateFolder,
+    /// This machine does not let this user have namespaces.
+    #[cfg(target_os = "linux")]
+    #[error("{0}")]
+    Obstacle(crate::namespace::Obstacle),
     /// The system refused what every live run needs: a poller, a timer, a signal handler.
     #[error("the system refused a {what}: {source}")]
     System {
@@ -116,6 +133,16 @@ impl LiveError {
                 "Choose another address with --listen or other ports with --port-offset N."
                     .to_owned()
             }
+            Self::Network { .. } => {
+                "See whether this kernel has veth, bridge and the setting named (modprobe), and \
+                 whether this container may change its network."
+                    .to_owned()
+            }
+            Self::NoPrivateFolder => {
+                "Write results elsewhere than in /run, /mnt, /media, /srv and /var/lib.".to_owned()
+            }
+            #[cfg(target_os = "linux")]
+            Self::Obstacle(obstacle) => obstacle.remedy().to_owned(),
             Self::System { .. } => {
                 "Raise the limit of open files (ulimit -n), or see what else keeps this process \
                  from it."

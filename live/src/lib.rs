@@ -7,6 +7,7 @@
 //! * [`sockets`]: its kernel sockets, and what becomes of them when its stack goes away.
 //! * [`netem`]: the internet between the sites, in real time.
 //! * [`place`]: its address, its subnet, its ports.
+//! * `namespace`: network namespaces, their links, a run that leaves nothing behind (Linux).
 //! * [`clock`], [`alarm`]: real time, and being woken in it.
 //! * [`error`], [`holder`]: why this machine cannot, and who is in the way.
 //!
@@ -17,6 +18,8 @@ pub mod clock;
 pub mod driver;
 pub mod error;
 pub mod holder;
+#[cfg(target_os = "linux")]
+pub mod namespace;
 pub mod netem;
 pub mod place;
 pub mod sockets;
