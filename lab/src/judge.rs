@@ -20,6 +20,10 @@ pub struct Found {
     pub ends: String,
     /// The faults in its memory, as numbers of three bytes.
     pub faults: Vec<u32>,
+    /// How often an erase began.
+    pub erases: u64,
+    /// How many blocks came that were already written.
+    pub repeated_blocks: u64,
 }
 
 /// Everything the judge looks at.
@@ -96,6 +100,15 @@ impl Judge<'_> {
                 let what = format!("{name} has {what}");
                 let held = in_words(&found.faults);
                 self.expect(FailureKind::Expectation, None, what, held, met);
+            }
+            let counts = [
+                ("erases", expected.erases, found.erases),
+                ("repeated blocks", expected.repeated_blocks, found.repeated_blocks),
+            ];
+            for (what, bound, count) in counts {
+                let Some(bound) = bound else { continue };
+                let (what, met) = (format!("{name} has {what} {bound}"), bound.holds(&count));
+                self.expect(FailureKind::Expectation, None, what, count.to_string(), met);
             }
         }
     }

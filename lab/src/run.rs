@@ -305,7 +305,14 @@ impl<'a> Run<'a> {
             let goods = self.bench.goods().get(ecu.name());
             let step = self.erased_in.get(ecu.name());
             let image = goods.zip(step).and_then(|(goods, step)| goods.images.get(step));
+            let count = |wanted: fn(&LedgerKind) -> bool| {
+                ecu.ledger().iter().filter(|entry| wanted(&entry.kind)).count() as u64
+            };
             let found = Found {
+                erases: count(|kind| matches!(kind, LedgerKind::EraseStarted { .. })),
+                repeated_blocks: count(|kind| {
+                    matches!(kind, LedgerKind::Block { repeated: true, .. })
+                }),
                 ends: ecu.end_state(image).to_string(),
                 faults: ecu.fault_memory().into_iter().map(number).collect(),
             };

@@ -37,6 +37,10 @@ pub struct EcuExpectation {
     pub ends: Option<EndState>,
     /// What its fault memory holds: `none`, or the numbers of the faults.
     pub faults: Option<FaultsExpected>,
+    /// How often an erase of its memory began, such as `2` or `< 4`.
+    pub erases: Option<Bound<u64>>,
+    /// How many blocks reached it that it had already written, and did not write twice.
+    pub repeated_blocks: Option<Bound<u64>>,
 }
 
 /// What a fault memory is expected to hold.
@@ -56,7 +60,8 @@ impl Expectations {
 
     /// Returns what is expected of a control unit, named or not.
     pub fn of(&self, ecu: &str) -> EcuExpectation {
-        let untouched = || EcuExpectation { ends: Some(EndState::Untouched), faults: None };
+        let untouched =
+            || EcuExpectation { ends: Some(EndState::Untouched), ..EcuExpectation::default() };
         self.ecus.get(ecu).cloned().unwrap_or_else(untouched)
     }
 

@@ -55,7 +55,7 @@ fn check_ecu(
     tree: &Tree,
     steps: &[Option<Step>],
 ) {
-    if ecu.ends.is_none() && ecu.faults.is_none() {
+    if *ecu == EcuExpectation::default() {
         let help = "add `ends: programmed` or `faults: none`";
         reader.fail(&tree.span, format!("nothing is expected of `{name}`"), help);
     }
