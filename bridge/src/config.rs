@@ -3,6 +3,7 @@
 use std::net::SocketAddrV4;
 use std::time::Duration;
 
+use crate::guard::GuardConfig;
 use crate::message::OrderNumber;
 
 /// UDP port on which a relay listens.
@@ -13,6 +14,16 @@ pub const ENDPOINT_PORT: u16 = 52_101;
 
 /// Longest Ethernet frame that is carried, in bytes: 1500 bytes of payload, header, one VLAN tag.
 pub const FRAME_LIMIT: usize = 1518;
+
+/// How frames ride through the tunnel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Carry {
+    /// Each in a datagram of its own: what the network loses is lost, as on a wire.
+    #[default]
+    Datagram,
+    /// One after the other on a reliable stream: nothing is lost, later frames wait for earlier.
+    Stream,
+}
 
 /// How one endpoint (technician or mechanic) behaves.
 #[derive(Clone, Debug)]
@@ -25,10 +36,19 @@ pub struct EndpointConfig {
     pub order: OrderNumber,
     /// What both sides of the order know.
     pub passcode: String,
-    /// Longest UDP payload that is sent, in bytes; longer frames travel in two datagrams.
+    /// Longest UDP payload that is sent, in bytes; what the path really takes is found out below it.
     ///
-    /// 1400 leaves room for IPv4, UDP and the usual access-line headers below a 1500-byte MTU.
-    pub datagram_limit: usize,
+    /// 1472 fills an IPv4 packet of 1500 bytes. Frames that do not fit travel in two datagrams.
+    pub datagram_limit: u16,
+    /// How frames ride; what the mechanic says counts for the order.
+    pub carry: Carry,
+    /// What is measured against which limits, and what follows from it.
+    pub guard: GuardConfig,
+    /// Bytes that wait for the tunnel at most; in datagrams the oldest, on a stream the newest
+    /// frame gives way.
+    pub queue_limit: usize,
+    /// How long the proof of the passcode may take.
+    pub proof_timeout: Duration,
     /// Time between two keep-alives while they are answered.
     pub keep_alive: Duration,
     /// Time after which an unanswered keep-alive is sent again.
@@ -61,7 +81,11 @@ impl EndpointConfig {
             local_port: ENDPOINT_PORT,
             order,
             passcode: passcode.to_owned(),
-            datagram_limit: 1400,
+            datagram_limit: 1472,
+            carry: Carry::Datagram,
+            guard: GuardConfig::default(),
+            queue_limit: 4 << 20,
+            proof_timeout: Duration::from_secs(10),
             keep_alive: Duration::from_secs(5),
             keep_alive_retry: Duration::from_secs(1),
             peer_timeout: Duration::from_secs(15),

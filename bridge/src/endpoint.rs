@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use node::{Frame, Instant, Seed, SocketAction, SocketEvent, Timers};
+use node::{Frame, Instant, SocketAction, SocketEvent, Timers};
 use tracing::{debug, info, trace};
 
 use crate::config::{EndpointConfig, FRAME_LIMIT};
@@ -12,6 +12,7 @@ use crate::message::{DATA_HEADER, Message, Role, data_channel, put_data_header};
 use crate::meter::{Gauge, Meter};
 use crate::payload::{FramePart, PAYLOAD_HEADER, Payload};
 use crate::reassembly::Reassembly;
+use crate::secret::Secret;
 use crate::tunnel::Tunnel;
 
 mod inbound;
@@ -106,8 +107,8 @@ pub enum Notice {
 
 impl<T: Tunnel> Endpoint<T> {
     /// Makes an endpoint that registers as soon as it has an address.
-    pub fn new(config: EndpointConfig, role: Role, tunnel: T, seed: Seed) -> Self {
-        let instance = seed.stream("bridge/instance").next_u64().max(1);
+    pub fn new(config: EndpointConfig, role: Role, tunnel: T, secret: Secret) -> Self {
+        let instance = secret.source("bridge/instance").number().max(1);
         let actions = VecDeque::from([SocketAction::Bind { port: config.local_port }]);
         Self {
             config,
@@ -181,7 +182,7 @@ impl<T: Tunnel> Endpoint<T> {
     /// Sends a frame to the peer's LAN.
     pub fn send_frame(&mut self, now: Instant, frame: &[u8]) {
         trace!(bytes = frame.len(), %now, "frame out");
-        let room = self.config.datagram_limit.saturating_sub(self.overhead());
+        let room = usize::from(self.config.datagram_limit).saturating_sub(self.overhead());
         if !matches!(self.phase, Phase::Paired { .. }) {
             return self.drop_frame(DropReason::NotPaired, frame.len());
         }

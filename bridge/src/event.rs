@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::guard::Assessment;
 use crate::message::{OrderNumber, Refusal, Role};
 
 /// What an endpoint tells.
@@ -46,6 +47,15 @@ pub enum BridgeEvent {
         /// Its length in bytes.
         bytes: usize,
     },
+    /// The guard's judgement of the way between the two endpoints changed.
+    Guard(Assessment),
+    /// The tester asked a control unit to begin programming, on the technician's side only.
+    Programming {
+        /// The control unit's diagnostic address.
+        target: u16,
+        /// True when the guard turned the request away.
+        refused: bool,
+    },
     /// The endpoint gave up; it sends nothing more.
     Ended(EndReason),
 }
@@ -55,19 +65,25 @@ pub enum BridgeEvent {
 pub struct Sample {
     /// Time from sending a keep-alive to its answer, through the relay and back.
     pub rtt: Duration,
+    /// How much successive round trips differ, smoothed.
+    pub jitter: Duration,
+    /// Time since the sample before, or since pairing.
+    pub span: Duration,
     /// What this side sent and the peer received since the last sample.
     pub outbound: Flow,
     /// What the peer sent and this side received since the last sample.
     pub inbound: Flow,
 }
 
-/// Datagrams of one direction, counted by their sequence numbers.
+/// What passed in one direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flow {
     /// Datagrams that were sent.
     pub sent: u64,
     /// Datagrams of those that did not arrive, or not yet.
     pub lost: u64,
+    /// Bytes of Ethernet frames this side took from (outbound) or gave to (inbound) its LAN port.
+    pub bytes: u64,
 }
 
 /// Why an endpoint did not carry a frame.
@@ -79,6 +95,8 @@ pub enum DropReason {
     TooLong,
     /// The LAN port it was meant for has no carrier.
     NoCarrier,
+    /// More was waiting for the tunnel than may.
+    QueueFull,
     /// One half of it did not arrive in time, or too many halves were waiting.
     HalfMissing,
 }

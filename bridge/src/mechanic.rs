@@ -2,13 +2,14 @@
 
 use std::collections::VecDeque;
 
-use node::{Duration, Instant, Node, PortInput, PortOutput, Seed, SocketAction, SocketEvent};
+use node::{Duration, Instant, Node, PortInput, PortOutput, SocketAction, SocketEvent};
 
 use crate::config::EndpointConfig;
 use crate::endpoint::{Endpoint, Notice};
 use crate::event::{BridgeEvent, DropReason};
 use crate::message::Role;
 use crate::payload::Payload;
+use crate::secret::Secret;
 use crate::tunnel::Plain;
 
 /// Opens an order and carries what its LAN port hears, link state included.
@@ -40,9 +41,9 @@ struct Repetition {
 
 impl Mechanic {
     /// Makes a mechanic that opens the order as soon as its host has an address.
-    pub fn new(config: EndpointConfig, seed: Seed) -> Self {
+    pub fn new(config: EndpointConfig, secret: impl Into<Secret>) -> Self {
         let (repeat, repeat_max) = (config.link_repeat, config.link_repeat_max);
-        let endpoint = Endpoint::new(config, Role::Mechanic, Plain, seed);
+        let endpoint = Endpoint::new(config, Role::Mechanic, Plain, secret.into());
         let link = Report { number: 0, up: false, repetition: None };
         let lan = VecDeque::from([PortOutput::Link(true)]);
         Self { endpoint, link, repeat, repeat_max, lan }

@@ -65,7 +65,7 @@ impl Gauge {
         let lost_before = self.expected.saturating_sub(self.received);
         let lost_now = expected.saturating_sub(received);
         *self = Self { expected, received };
-        Flow { sent, lost: lost_now.saturating_sub(lost_before) }
+        Flow { sent, lost: lost_now.saturating_sub(lost_before), bytes: 0 }
     }
 }
 
@@ -102,8 +102,8 @@ mod tests {
     #[test]
     fn a_gauge_shows_the_difference_and_forgives_late_arrivals() {
         let mut gauge = Gauge::default();
-        assert_eq!(gauge.advance(10, 8), Flow { sent: 10, lost: 2 });
-        assert_eq!(gauge.advance(20, 19), Flow { sent: 10, lost: 0 });
-        assert_eq!(gauge.advance(30, 28), Flow { sent: 10, lost: 1 });
+        assert_eq!(gauge.advance(10, 8), Flow { sent: 10, lost: 2, bytes: 0 });
+        assert_eq!(gauge.advance(20, 19), Flow { sent: 10, lost: 0, bytes: 0 });
+        assert_eq!(gauge.advance(30, 28), Flow { sent: 10, lost: 1, bytes: 0 });
     }
 }

@@ -8,13 +8,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use bytes::Bytes;
-use node::{Duration, Instant, Node, Seed, SocketAction, SocketEvent, Stream};
+use node::{Duration, Instant, Node, SocketAction, SocketEvent};
 use tracing::{debug, info};
 
 use crate::config::RelayConfig;
 use crate::event::RelayEvent;
 use crate::message::{Message, OrderNumber, Refusal, Role, data_channel};
 use crate::passcode::{self, Verifier};
+use crate::secret::{Secret, Source};
 use limit::Limit;
 use order::{Order, Side, Sides};
 
@@ -39,7 +40,7 @@ const EVENTS: usize = 1024;
 pub struct Relay {
     config: RelayConfig,
     secret: [u8; 32],
-    channels: Stream,
+    channels: Source,
     places: Vec<Option<Order>>,
     numbers: BTreeMap<OrderNumber, usize>,
     control: Limit,
@@ -65,15 +66,14 @@ pub struct RelayCounters {
 
 impl Relay {
     /// Makes a relay that holds no orders.
-    pub fn new(config: RelayConfig, seed: Seed) -> Self {
-        let mut secret = [0; 32];
-        seed.stream("bridge/relay/cookie").fill(&mut secret);
+    pub fn new(config: RelayConfig, secret: impl Into<Secret>) -> Self {
+        let secret: Secret = secret.into();
         let actions = VecDeque::from([SocketAction::Bind { port: config.port }]);
         let control = Limit::new(u64::from(config.control_per_second), Duration::from_secs(1));
         Self {
             config,
-            secret,
-            channels: seed.stream("bridge/relay/channel"),
+            secret: secret.source("bridge/relay/cookie").bytes(),
+            channels: secret.source("bridge/relay/channel"),
             places: Vec::new(),
             numbers: BTreeMap::new(),
             control,
@@ -240,7 +240,7 @@ impl Relay {
             self.places.push(None);
             self.places.len() - 1
         });
-        let channel = (self.channels.next_u64() << 16) | place as u64;
+        let channel = (self.channels.number() << 16) | place as u64;
         let traffic = Limit::new(self.config.order_bytes_per_second, TRAFFIC_BURST);
         self.places[place] = Some(Order::new(number, channel, verifier, side, traffic));
         self.numbers.insert(number, place);

@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 
-use node::{Instant, Node, PortInput, PortOutput, Seed, SocketAction, SocketEvent};
+use node::{Instant, Node, PortInput, PortOutput, SocketAction, SocketEvent};
 
 use crate::config::EndpointConfig;
 use crate::endpoint::{Endpoint, Notice};
 use crate::event::{BridgeEvent, DropReason};
 use crate::message::Role;
+use crate::secret::Secret;
 use crate::tunnel::Plain;
 
 /// Joins an order and shows the tester the vehicle's network port.
@@ -28,8 +29,8 @@ enum Link {
 
 impl Technician {
     /// Makes a technician that joins as soon as its host has an address.
-    pub fn new(config: EndpointConfig, seed: Seed) -> Self {
-        let endpoint = Endpoint::new(config, Role::Technician, Plain, seed);
+    pub fn new(config: EndpointConfig, secret: impl Into<Secret>) -> Self {
+        let endpoint = Endpoint::new(config, Role::Technician, Plain, secret.into());
         Self { endpoint, link: Link::Unknown, lan: VecDeque::new() }
     }
 

@@ -77,6 +77,12 @@ impl<T: Tunnel> Endpoint<T> {
         let outbound = bond.outbound_gauge.advance(expected, received);
         let inbound = bond.inbound_gauge.advance(bond.inbound.expected(), bond.inbound.received());
         self.answered(now);
-        self.tell(BridgeEvent::Sample(Sample { rtt: now - sent, outbound, inbound }));
+        self.tell(BridgeEvent::Sample(Sample {
+            rtt: now - sent,
+            jitter: Default::default(),
+            span: Default::default(),
+            outbound,
+            inbound,
+        }));
     }
 }

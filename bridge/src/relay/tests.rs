@@ -5,6 +5,8 @@ use std::fmt::Write;
 use bytes::{BufMut, BytesMut};
 use proptest::prelude::*;
 
+use node::Seed;
+
 use super::*;
 
 const NUMBER: OrderNumber = OrderNumber(7);
