@@ -120,3 +120,5 @@ fn spawn<E: End>(
     Err(std::io::ErrorKind::Unsupported.into())
 }
 
+#[cfg(all(test, target_os = "linux"))]
+mod tests;
