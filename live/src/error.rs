@@ -74,6 +74,44 @@ pub enum LiveError {
     #[cfg(target_os = "linux")]
     #[error("{0}")]
     Obstacle(crate::namespace::Obstacle),
+    /// There is no adapter of this name.
+    #[error("there is no adapter `{name}`{}", there_are(.present))]
+    NoAdapter {
+        /// The name asked for.
+        name: String,
+        /// The adapters there are.
+        present: Vec<String>,
+    },
+    /// A TAP device could not be made.
+    #[error("no TAP device `{name}`: {source}")]
+    Tap {
+        /// The name asked for.
+        name: String,
+        /// What helps.
+        remedy: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A network port could not be opened for frames.
+    #[error("the port `{name}` cannot be opened for frames: {source}")]
+    RawPort {
+        /// The port.
+        name: String,
+        /// What helps.
+        remedy: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// An adapter did not do as it was told.
+    #[error("the adapter `{name}` cannot {what}: {source}")]
+    Adapter {
+        /// The adapter.
+        name: String,
+        /// What it was told.
+        what: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The system refused what every live run needs: a poller, a timer, a signal handler.
     #[error("the system refused a {what}: {source}")]
     System {
@@ -143,6 +181,15 @@ impl LiveError {
             }
             #[cfg(target_os = "linux")]
             Self::Obstacle(obstacle) => obstacle.remedy().to_owned(),
+            Self::NoAdapter { .. } => {
+                "Name one of them; `benchcar bridge adapters` tells more about each.".to_owned()
+            }
+            Self::Tap { remedy, .. } | Self::RawPort { remedy, .. } => (*remedy).to_owned(),
+            Self::Adapter { .. } => {
+                "See whether the adapter is still there, and whether this user may change it \
+                 (CAP_NET_ADMIN)."
+                    .to_owned()
+            }
             Self::System { .. } => {
                 "Raise the limit of open files (ulimit -n), or see what else keeps this process \
                  from it."
@@ -154,6 +201,13 @@ impl LiveError {
 
 fn by(holder: Option<&Holder>) -> String {
     holder.map_or_else(String::new, |holder| format!(" by {holder}"))
+}
+
+fn there_are(present: &[String]) -> String {
+    match present {
+        [] => "; this machine has none".to_owned(),
+        names => format!("; there are: {}", names.join(", ")),
+    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 //! * [`driver`]: the loop that runs one application.
 //! * [`sockets`]: its kernel sockets, and what becomes of them when its stack goes away.
 //! * [`netem`]: the internet between the sites, in real time.
+//! * `port`: Ethernet ports of this machine, frame by frame (Linux).
 //! * [`place`]: its address, its subnet, its ports.
 //! * `namespace`: network namespaces, their links, a run that leaves nothing behind (Linux).
 //! * [`clock`], [`alarm`]: real time, and being woken in it.
@@ -22,6 +23,8 @@ pub mod holder;
 pub mod namespace;
 pub mod netem;
 pub mod place;
+#[cfg(target_os = "linux")]
+pub mod port;
 pub mod sockets;
 pub mod vehicle;
 

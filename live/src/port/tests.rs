@@ -1,0 +1,163 @@
+//! Ports in namespaces of the tests' own.
+
+use std::future::poll_fn;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::*;
+use crate::namespace::{End, Namespace};
+
+const LIMIT: Duration = Duration::from_secs(5);
+/// How long what must not come is waited for.
+const SILENCE: Duration = Duration::from_millis(50);
+const NEAR: &str = "near";
+const FAR: &str = "far";
+
+/// Runs a test inside a namespace of its own, or says loudly why it cannot.
+fn alone(test: impl AsyncFnOnce(&Namespace) + Send) {
+    let namespace = match Namespace::new("ports") {
+        Ok(namespace) => namespace,
+        Err(error) => return println!("SKIPPED: ports in a namespace, because {error}"),
+    };
+    namespace.run(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(test(&namespace));
+    });
+}
+
+/// Two ports with a cable between them.
+fn cable(namespace: &Namespace) -> (Port, Port) {
+    let other = End { namespace, name: FAR };
+    namespace.veth(NEAR, other, 1500).unwrap();
+    (Port::raw(NEAR).unwrap(), Port::raw(FAR).unwrap())
+}
+
+/// A frame of this length with an EtherType for experiments, from an address of nobody's.
+fn frame(length: usize) -> Vec<u8> {
+    let mut frame = vec![0x5A; length];
+    frame[..6].copy_from_slice(&[0xFF; 6]);
+    frame[6..12].copy_from_slice(&[2, 0, 0, 0xBC, 9, 9]);
+    frame[12..14].copy_from_slice(&[0x88, 0xB5]);
+    frame
+}
+
+async fn next(port: &mut Port) -> PortInput {
+    timeout(LIMIT, poll_fn(|cx| port.poll(cx))).await.expect("in time").unwrap()
+}
+
+/// The next frame for experiments.
+async fn next_frame(port: &mut Port) -> Vec<u8> {
+    loop {
+        match next(port).await {
+            PortInput::Frame(frame) if frame[12..14] == [0x88, 0xB5] => return frame.to_vec(),
+            PortInput::Frame(_) | PortInput::Link(_) => {}
+        }
+    }
+}
+
+async fn next_link(port: &mut Port) -> bool {
+    loop {
+        if let PortInput::Link(up) = next(port).await {
+            return up;
+        }
+    }
+}
+
+#[test]
+fn frames_pass_a_cable_whole_and_are_not_heard_by_who_sent_them() {
+    alone(async |namespace| {
+        let (mut near, mut far) = cable(namespace);
+        for length in [14, 60, 61, 1513, 1514] {
+            near.send(&frame(length)).unwrap();
+            assert_eq!(next_frame(&mut far).await, frame(length));
+        }
+        assert!(timeout(SILENCE, next_frame(&mut near)).await.is_err());
+    });
+}
+
+#[test]
+fn a_frame_longer_than_the_port_is_counted_and_harms_nothing() {
+    alone(async |namespace| {
+        let (mut near, mut far) = cable(namespace);
+        near.send(&frame(1519)).unwrap();
+        assert_eq!(near.counts().too_long, 1);
+        near.send(&frame(100)).unwrap();
+        assert_eq!(next_frame(&mut far).await.len(), 100);
+    });
+}
+
+#[test]
+fn carrier_is_told_first_and_whenever_the_other_end_changes_it() {
+    alone(async |namespace| {
+        let (mut near, mut far) = cable(namespace);
+        assert_eq!(next(&mut near).await, PortInput::Link(true));
+        assert_eq!(far.set_carrier(false).unwrap(), Carrier::Switched);
+        assert!(!next_link(&mut near).await);
+        near.send(&frame(99)).unwrap();
+        far.set_carrier(true).unwrap();
+        assert!(next_link(&mut near).await);
+        near.send(&frame(100)).unwrap();
+        assert_eq!(next_frame(&mut far).await.len(), 100);
+    });
+}
+
+#[test]
+fn a_port_left_off_is_on_again_when_it_is_given_back() {
+    alone(async |namespace| {
+        let (near, mut far) = cable(namespace);
+        far.set_carrier(false).unwrap();
+        drop(far);
+        assert!(namespace.carrier(NEAR).unwrap());
+        drop(near);
+    });
+}
+
+#[test]
+fn a_tap_device_comes_up_shows_its_carrier_and_is_gone_when_dropped() {
+    alone(async |namespace| {
+        let mut tap = match Port::tap("tap-test", 1422) {
+            Ok(tap) => tap,
+            Err(error) => return println!("SKIPPED: a TAP device, because {error}"),
+        };
+        assert_eq!((tap.name(), tap.mtu()), ("tap-test", 1422));
+        assert!(next_link(&mut tap).await);
+        assert!(namespace.carrier("tap-test").unwrap());
+        assert_eq!(tap.set_carrier(false).unwrap(), Carrier::Switched);
+        assert!(!namespace.carrier("tap-test").unwrap());
+        tap.set_carrier(true).unwrap();
+        assert!(namespace.carrier("tap-test").unwrap());
+        drop(tap);
+        assert!(!namespace.has("tap-test"));
+    });
+}
+
+#[test]
+fn what_the_kernel_sends_comes_out_of_a_tap_device() {
+    alone(async |namespace| {
+        let Ok(mut tap) = Port::tap("tap-test", 1500) else {
+            return println!("SKIPPED: a TAP device, because none can be made here");
+        };
+        namespace.address("tap-test", [169, 254, 1, 1].into(), 16).unwrap();
+        let socket = std::net::UdpSocket::bind("169.254.1.1:0").unwrap();
+        socket.set_broadcast(true).unwrap();
+        socket.send_to(b"hello", "169.254.255.255:6811").unwrap();
+        let frame = loop {
+            if let PortInput::Frame(frame) = next(&mut tap).await
+                && frame.ends_with(b"hello")
+            {
+                break frame;
+            }
+        };
+        assert_eq!(frame[6..12], tap.mac());
+    });
+}
+
+#[test]
+fn a_missing_port_is_an_error_that_lists_those_there_are() {
+    alone(async |namespace| {
+        let _cable = cable(namespace);
+        let error = Port::raw("none").map(|_| ()).unwrap_err().to_string();
+        assert!(error.contains("far, near"), "{error}");
+    });
+}
