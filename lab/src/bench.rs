@@ -54,7 +54,7 @@ impl Bench {
         let reference = scenarios::scenario::Bridge::Reference;
         let bridged = self.scenario.bridge == reference;
         World::new(Parts {
-            tester: self.tester(seed, bridged),
+            tester: self.tester_host(seed, bridged),
             bridge: bridged.then(|| Bridge::new(seed)),
             vci: self.vci(seed),
             vehicle: self.vehicle(seed),
@@ -72,7 +72,8 @@ impl Bench {
         }
     }
 
-    fn tester(&self, seed: Seed, bridged: bool) -> Host<Tester> {
+    /// The tester's program.
+    pub fn tester(&self, seed: Seed) -> Tester {
         let scenario = &self.scenario;
         let key = sim_ecus::security::placeholder_key;
         let mut config = TesterConfig::new(scenario.protocol, scenario.vci, &self.vehicle.vin, key);
@@ -81,6 +82,10 @@ impl Bench {
         config.expected_failures.clone_from(&scenario.expect.steps);
         config.ecus =
             self.goods.iter().map(|(name, goods)| (name.clone(), goods.tester.clone())).collect();
+        Tester::new(config, scenario.steps.clone(), seed.child("tester"))
+    }
+
+    fn tester_host(&self, seed: Seed, bridged: bool) -> Host<Tester> {
         let host = HostConfig {
             mac: TESTER_MAC,
             address: AddressPlan::LinkLocal,
@@ -89,17 +94,19 @@ impl Bench {
             mtu: if bridged { TUNNEL_MTU } else { WIRE_MTU },
             seed: seed.child("host/tester"),
         };
-        Host::new(host, Tester::new(config, scenario.steps.clone(), seed.child("tester")))
+        Host::new(host, self.tester(seed))
     }
 
-    fn vci(&self, seed: Seed) -> Vci {
+    /// What is plugged into the car.
+    pub fn vci(&self, seed: Seed) -> Vci {
         match self.scenario.vci {
             Interface::EnetCable => Vci::enet_cable(),
             Interface::IcomNext => Vci::icom_next(IcomConfig::new(seed.child("vci"))),
         }
     }
 
-    fn vehicle(&self, seed: Seed) -> Host<Gateway> {
+    /// The car, on the TCP/IP of its gateway.
+    pub fn vehicle(&self, seed: Seed) -> Host<Gateway> {
         let vehicle = &self.vehicle;
         let name = format!("DIAGADR10BMWVIN{}", vehicle.vin);
         let host = HostConfig {
@@ -160,7 +167,8 @@ impl Bench {
         [technician.0, technician.1, mechanic.0, mechanic.1]
     }
 
-    fn wan(&self, seed: Seed) -> Wan {
+    /// The internet, with what strikes frames by number.
+    pub fn wan(&self, seed: Seed) -> Wan {
         let mut impairments = self.impairments(seed);
         let mut interventions = Vec::new();
         for frames in self.scenario.faults.iter().filter_map(frame_of) {

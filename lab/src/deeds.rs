@@ -9,7 +9,8 @@ use scenarios::trigger::LinkName;
 use sim_gateway::{Fault, ResetOverride};
 use wire::uds::{Dtc, Nrc};
 
-use crate::world::{Way, World};
+use crate::stage::Stage;
+use crate::world::Way;
 
 /// What is left to do later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,20 +21,20 @@ pub enum Later {
 
 /// Does what a fault does, now. Durations given as a range are drawn for `purpose`.
 pub fn strike(
-    world: &mut World,
+    stage: &mut impl Stage,
     action: &Action,
     seed: Seed,
     purpose: &str,
 ) -> Option<(Instant, Later)> {
-    let now = world.now();
+    let now = stage.now();
     match action {
         Action::GatewayReset(reset) => {
-            fault(world, Fault::GatewayReset(over(reset, seed, purpose)));
+            stage.fault(Fault::GatewayReset(over(reset, seed, purpose)));
         }
         Action::Blackout(blackout) => {
             let lasts = blackout.lasts.draw(seed, purpose);
             for way in ways(blackout.leg, blackout.direction) {
-                world.wan.black_out(way, now, lasts);
+                stage.black_out(way, lasts);
             }
         }
         Action::Network(change) => {
@@ -42,39 +43,38 @@ pub fn strike(
                 let Some(leg) = leg else { continue };
                 let (up, down) = leg.impairments(seed, purpose);
                 for way in ways(name, Directions::Up) {
-                    world.wan.change(way, now, &up);
+                    stage.change(way, &up);
                 }
                 for way in ways(name, Directions::Down) {
-                    world.wan.change(way, now, &down);
+                    stage.change(way, &down);
                 }
             }
         }
         Action::TesterCrash(crash) => {
-            let restart = after(crash, seed, purpose);
-            world.tester.with_app(now, |tester| tester.crash(now, restart));
+            stage.crash_tester(after(crash, seed, purpose));
         }
         Action::RelayCrash(crash) => {
-            world.kill_relay();
+            stage.kill_relay();
             return after(crash, seed, purpose).map(|rest| (now + rest, Later::RelayRestart));
         }
         Action::Supply(change) => {
-            let (mut battery, mut charger) = world.vehicle.app().sources();
+            let (mut battery, mut charger) = stage.vehicle().sources();
             battery = change.battery.map_or(battery, |voltage| voltage.millivolts());
             if let Some(other) = change.charger {
                 charger = other.millivolts();
             }
-            fault(world, Fault::Supply { battery, charger });
+            stage.fault(Fault::Supply { battery, charger });
         }
-        Action::LinkDown(down) => fault(world, Fault::LinkDown(down.lasts.draw(seed, purpose))),
+        Action::LinkDown(down) => stage.fault(Fault::LinkDown(down.lasts.draw(seed, purpose))),
         Action::Ecu(action) => {
             let name = action.name.clone();
             let inside = in_ecus_terms(&action.fault, seed, purpose);
-            fault(world, Fault::Ecu { name, fault: inside });
+            stage.fault(Fault::Ecu { name, fault: inside });
         }
         // These strike frames by number; the network was told before the run began.
         Action::Drop(_) | Action::Damage(_) | Action::Duplicate(_) => {}
     }
-    world.settle();
+    stage.settle();
     None
 }
 
@@ -86,11 +86,6 @@ pub fn way(link: LinkName) -> Way {
         LinkName::MechanicUp => Way::MechanicUp,
         LinkName::MechanicDown => Way::MechanicDown,
     }
-}
-
-fn fault(world: &mut World, fault: Fault) {
-    let now = world.now();
-    world.vehicle.with_app(now, |vehicle| vehicle.handle_fault(now, fault));
 }
 
 fn ways(leg: Legs, direction: Directions) -> impl Iterator<Item = Way> {

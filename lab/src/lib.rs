@@ -3,6 +3,7 @@
 //! * [`catalogue`]: what exists, for whoever checks a scenario.
 //! * [`bench`]: a scenario made ready, shared by all its runs.
 //! * [`mod@run`]: one run from one seed.
+//! * [`stage`]: what a run asks of its world, whichever clock drives it.
 //! * [`world`]: the parties and the wires between them.
 //! * [`watch`]: whoever keeps a record, a capture, a progress bar.
 //! * [`digest`]: one number for everything that crossed a link.
@@ -19,10 +20,12 @@ pub mod goods;
 mod judge;
 mod observe;
 pub mod run;
+pub mod stage;
 pub mod watch;
 pub mod world;
 
 pub use bench::Bench;
 pub use catalogue::catalogue;
-pub use run::{Label, header, run};
+pub use run::{Label, header, header_on, run, run_on};
+pub use stage::Stage;
 pub use watch::{Nobody, Progress, Watch};

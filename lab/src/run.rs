@@ -22,16 +22,15 @@ use crate::deeds::{Later, strike};
 use crate::faults::{Faults, Happening};
 use crate::judge::{Evidence, Found, judge};
 use crate::observe::{Observed, note};
+use crate::stage::Stage;
 use crate::watch::Watch;
-use crate::world::{Met, Way, World};
+use crate::world::{Met, Way};
 
 /// How long the car is left alone after the tester is done, so that what was begun shows its end:
 /// longer than S3 and the restart that follows it.
 const AFTERMATH: Duration = Duration::from_secs(30);
 /// Steps of the world a run may take: far beyond any scenario, reached only by a party gone mad.
 const STEP_LIMIT: u64 = 500_000_000;
-/// How often a watcher is asked whether to stop, in steps of the world.
-const ASK_EVERY: u64 = 1024;
 
 /// What a run is called in its record, besides its scenario.
 #[derive(Clone, Debug)]
@@ -44,20 +43,37 @@ pub struct Label {
     pub program: String,
 }
 
-/// Returns the first line of a run's record.
+/// Returns the first line of the record of a run in virtual time.
 pub fn header(bench: &Bench, seed: Seed, label: &Label) -> Header {
+    headed(bench, seed, label, Engine::Virtual, BTreeMap::new())
+}
+
+/// Returns the first line of the record of a run on this stage.
+pub fn header_on(stage: &impl Stage, bench: &Bench, seed: Seed, label: &Label) -> Header {
+    headed(bench, seed, label, stage.engine(), stage.facts())
+}
+
+fn headed(
+    bench: &Bench,
+    seed: Seed,
+    label: &Label,
+    engine: Engine,
+    facts: BTreeMap<String, serde_json::Value>,
+) -> Header {
     let scenario = bench.scenario();
+    let mut world = described(bench, seed);
+    world.extend(facts);
     Header {
         format: record::FORMAT,
         program: label.program.clone(),
         scenario: scenario.title.clone(),
         file: label.file.clone(),
         seed: seed.0,
-        engine: Engine::Virtual,
+        engine,
         protocol: scenario.protocol.to_string(),
         vci: scenario.vci.to_string(),
         vehicle: scenario.vehicle.clone(),
-        world: described(bench, seed),
+        world,
     }
 }
 
@@ -76,9 +92,21 @@ fn described(bench: &Bench, seed: Seed) -> BTreeMap<String, serde_json::Value> {
     world
 }
 
-/// Runs a scenario from a seed and judges it.
+/// Runs a scenario from a seed in virtual time and judges it.
 pub fn run(bench: &Bench, seed: Seed, label: &Label, watch: &mut dyn Watch) -> Summary {
-    let mut run = Run::new(bench, seed, watch);
+    let mut world = bench.world(seed, watch.wants_sightings());
+    run_on(&mut world, bench, seed, label, watch)
+}
+
+/// Runs a scenario on a stage made for it and judges it.
+pub fn run_on<S: Stage>(
+    stage: &mut S,
+    bench: &Bench,
+    seed: Seed,
+    label: &Label,
+    watch: &mut dyn Watch,
+) -> Summary {
+    let mut run = Run::new(stage, bench, seed, watch);
     let ending = run.play();
     run.summary(label, &ending)
 }
@@ -92,12 +120,14 @@ enum Ending {
     Stopped,
     /// The run cannot go on.
     Broken(String),
+    /// It came to its end, but shows nothing.
+    Void(String),
 }
 
-struct Run<'a> {
+struct Run<'a, S> {
+    stage: &'a mut S,
     bench: &'a Bench,
     seed: Seed,
-    world: World,
     faults: Faults,
     later: Vec<(Instant, Later)>,
     observed: Observed,
@@ -107,15 +137,15 @@ struct Run<'a> {
     watch: &'a mut dyn Watch,
 }
 
-impl<'a> Run<'a> {
-    fn new(bench: &'a Bench, seed: Seed, watch: &'a mut dyn Watch) -> Self {
+impl<'a, S: Stage> Run<'a, S> {
+    fn new(stage: &'a mut S, bench: &'a Bench, seed: Seed, watch: &'a mut dyn Watch) -> Self {
         let scenario = bench.scenario();
         let steps = scenario.steps.iter().map(ToString::to_string).collect();
         let names = bench.goods().iter().map(|(name, goods)| (goods.tester.address, name.clone()));
         Self {
+            stage,
             bench,
             seed,
-            world: bench.world(seed, watch.wants_sightings()),
             faults: Faults::new(&scenario.faults, seed),
             later: Vec::new(),
             observed: Observed::new(names.collect(), steps),
@@ -128,14 +158,17 @@ impl<'a> Run<'a> {
         let mut steps = 0u64;
         loop {
             self.listen();
-            let next = [self.world.poll_timeout(), self.faults.poll_timeout(), self.next_later()]
+            if let Some(why) = self.stage.failure() {
+                return Ending::Broken(why);
+            }
+            let next = [self.stage.poll_timeout(), self.faults.poll_timeout(), self.next_later()]
                 .into_iter()
                 .flatten()
                 .min();
             let end = self.observed.finished.map(|at| at + AFTERMATH);
             let Some(next) = next.filter(|next| end.is_none_or(|end| *next <= end)) else {
                 return match end {
-                    Some(_) => Ending::Finished,
+                    Some(_) => self.stage.void().map_or(Ending::Finished, Ending::Void),
                     None => Ending::Broken("nothing is left to happen".to_owned()),
                 };
             };
@@ -143,34 +176,43 @@ impl<'a> Run<'a> {
             if next > TIME_LIMIT || steps > STEP_LIMIT {
                 return Ending::Broken(format!("no end in sight at {next} after {steps} steps"));
             }
-            if steps.is_multiple_of(ASK_EVERY) {
+            if steps.is_multiple_of(S::ASK_EVERY) {
                 self.watch.progress(&self.observed.progress(next));
                 if self.watch.is_stopped() {
                     return Ending::Stopped;
                 }
             }
-            self.world.advance(next);
-            self.strike(next);
+            self.stage.advance(next);
+            self.strike(self.stage.now());
         }
     }
 
     /// Hears what the parties have to tell, until nobody has anything more.
     fn listen(&mut self) {
-        let now = self.world.now();
-        while let Some(event) = self.world.tester.app_mut().poll_event() {
-            if let TesterEvent::StepStarted { index, .. } = &event {
-                self.faults.happened(now, Happening::Step(*index));
+        let now = self.stage.now();
+        while let Some(event) = self.stage.poll_tester() {
+            match &event {
+                TesterEvent::StepStarted { index, .. } => {
+                    self.faults.happened(now, Happening::Step(*index));
+                }
+                TesterEvent::Finished => self.stage.leave_alone(),
+                TesterEvent::Progress { .. }
+                | TesterEvent::Exchange(_)
+                | TesterEvent::Connection(_)
+                | TesterEvent::StepFinished { .. }
+                | TesterEvent::Note(_) => {}
             }
             self.observed.tester(now, event, self.watch);
         }
-        while let Some(event) = self.world.vehicle.app_mut().poll_event() {
+        while let Some(event) = self.stage.poll_vehicle() {
             self.vehicle_event(now, &event);
         }
-        self.events_between(now);
-        while let Some(met) = self.world.taps.poll_fate() {
+        let watch = &mut *self.watch;
+        self.stage.poll_between(&mut |party, event| note(watch, now, || said(party, event)));
+        while let Some(met) = self.stage.poll_fate() {
             note(self.watch, now, || frame_line(&met));
         }
-        while let Some(sighting) = self.world.taps.poll_sighting() {
+        while let Some(sighting) = self.stage.poll_sighting() {
             self.watch.sighting(sighting);
         }
     }
@@ -206,44 +248,26 @@ impl<'a> Run<'a> {
                 note(self.watch, now, || Event::Carrier { port: "vehicle".into(), up: *up });
             }
             VehicleEvent::Supply { millivolts } => {
-                self.world.vci.set_voltages(*millivolts, *millivolts);
+                self.stage.set_voltage(*millivolts);
                 note(self.watch, now, || Event::Supply { millivolts: *millivolts });
             }
         }
     }
 
-    /// Hears what is plugged into the car and what lies between.
-    fn events_between(&mut self, now: Instant) {
-        while let Some(event) = self.world.vci.poll_event() {
-            note(self.watch, now, || said("vci", &event));
-        }
-        let Some(bridge) = &mut self.world.bridge else { return };
-        while let Some(event) = bridge.technician.app_mut().poll_event() {
-            note(self.watch, now, || said("technician", &event));
-        }
-        while let Some(event) = bridge.mechanic.app_mut().poll_event() {
-            note(self.watch, now, || said("mechanic", &event));
-        }
-        let Some(relay) = &mut bridge.relay else { return };
-        while let Some(event) = relay.app_mut().poll_event() {
-            note(self.watch, now, || said("relay", &event));
-        }
-    }
-
     /// Lets every fault strike that is due.
     fn strike(&mut self, now: Instant) {
-        let wan = &self.world.wan;
-        self.faults.frames_entered(now, |link| wan.entered(crate::deeds::way(link)));
+        let stage = &*self.stage;
+        self.faults.frames_entered(now, |link| stage.entered(crate::deeds::way(link)));
         while let Some(index) = self.later.iter().position(|(at, _)| *at <= now) {
             match self.later.remove(index).1 {
-                Later::RelayRestart => self.world.start_relay(),
+                Later::RelayRestart => self.stage.start_relay(),
             }
         }
         while let Some((fault, purpose)) = self.faults.strike(now) {
             let text = fault.to_string();
             note(self.watch, now, || Event::Fault { fault: text });
             let seed = self.faults.seed();
-            self.later.extend(strike(&mut self.world, &fault.action, seed, &purpose));
+            self.later.extend(strike(self.stage, &fault.action, seed, &purpose));
         }
     }
 
@@ -253,8 +277,8 @@ impl<'a> Run<'a> {
 
     fn summary(mut self, label: &Label, ending: &Ending) -> Summary {
         let ecus = self.found();
-        let gateway_resets = self.world.vehicle.app().resets();
-        let now = self.world.now();
+        let gateway_resets = self.stage.vehicle().resets();
+        let now = self.stage.now();
         self.skip_the_rest();
         let mut failures = match ending {
             Ending::Finished => {
@@ -264,15 +288,16 @@ impl<'a> Run<'a> {
                 judge(self.bench.scenario(), &evidence, self.watch)
             }
             Ending::Stopped => vec![error("interrupted before its end".to_owned())],
-            Ending::Broken(why) => vec![error(why.clone())],
+            Ending::Broken(why) | Ending::Void(why) => vec![error(why.clone())],
         };
         failures.sort_by_key(|failure| failure.kind);
         let verdict = match ending {
             Ending::Finished if failures.is_empty() => Verdict::Pass,
             Ending::Finished => Verdict::Fail,
             Ending::Stopped | Ending::Broken(_) => Verdict::Error,
+            Ending::Void(_) => Verdict::Void,
         };
-        let header = header(self.bench, self.seed, label);
+        let header = header_on(self.stage, self.bench, self.seed, label);
         let failed = verdict != Verdict::Pass;
         let observed = &self.observed;
         let last = observed.broke_off_at.as_ref().filter(|_| failed);
@@ -289,8 +314,8 @@ impl<'a> Run<'a> {
             gateway_resets,
             virtual_s: seconds(now - Instant::ZERO),
             wall_s: 0.0,
-            frames: self.world.taps.frames(),
-            digest: self.world.digest().to_string(),
+            frames: self.stage.frames(),
+            digest: self.stage.digest(),
             repeat: label.repeat.clone(),
             failures,
             last_exchange: last.map(|exchange| observed.in_words(exchange)),
@@ -301,7 +326,7 @@ impl<'a> Run<'a> {
     }
 
     fn found(&self) -> BTreeMap<String, Found> {
-        let units = self.world.vehicle.app().ecus().map(|ecu| {
+        let units = self.stage.vehicle().ecus().map(|ecu| {
             let goods = self.bench.goods().get(ecu.name());
             let step = self.erased_in.get(ecu.name());
             let image = goods.zip(step).and_then(|(goods, step)| goods.images.get(step));
@@ -323,8 +348,8 @@ impl<'a> Run<'a> {
 
     /// The faults that never struck, in words.
     fn unstruck(&self) -> Vec<String> {
-        let wan = &self.world.wan;
-        let faults = self.faults.unstruck(|link| wan.entered(crate::deeds::way(link)));
+        let stage = &*self.stage;
+        let faults = self.faults.unstruck(|link| stage.entered(crate::deeds::way(link)));
         faults.into_iter().map(ToString::to_string).collect()
     }
 

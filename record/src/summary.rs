@@ -67,6 +67,8 @@ pub enum Verdict {
     Fail,
     /// The run could not be judged.
     Error,
+    /// The run came to its end, but the machine did not keep up with it: it shows nothing.
+    Void,
 }
 
 impl Verdict {
@@ -76,6 +78,7 @@ impl Verdict {
             Self::Pass => "pass",
             Self::Fail => "fail",
             Self::Error => "error",
+            Self::Void => "void",
         }
     }
 }

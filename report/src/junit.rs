@@ -67,7 +67,7 @@ fn status(run: &Summary) -> TestCaseStatus {
     let kind = match run.verdict {
         Verdict::Pass => return TestCaseStatus::success(),
         Verdict::Fail => NonSuccessKind::Failure,
-        Verdict::Error => NonSuccessKind::Error,
+        Verdict::Error | Verdict::Void => NonSuccessKind::Error,
     };
     let mut status = TestCaseStatus::non_success(kind);
     if let Some(first) = run.failures.first() {

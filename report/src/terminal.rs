@@ -68,6 +68,7 @@ impl Terminal {
             (Verdict::Pass, "passed", count(Verdict::Pass)),
             (Verdict::Fail, "failed", count(Verdict::Fail)),
             (Verdict::Error, "not judged", count(Verdict::Error)),
+            (Verdict::Void, "void", count(Verdict::Void)),
         ];
         let told: Vec<_> = counts
             .into_iter()
@@ -151,6 +152,7 @@ impl Terminal {
             Verdict::Pass => "PASS ",
             Verdict::Fail => "FAIL ",
             Verdict::Error => "ERROR",
+            Verdict::Void => "VOID ",
         };
         self.paint(word, verdict_style(verdict).bold())
     }
@@ -187,7 +189,7 @@ fn verdict_style(verdict: Verdict) -> Style {
     match verdict {
         Verdict::Pass => Style::new().green(),
         Verdict::Fail => Style::new().red(),
-        Verdict::Error => Style::new().yellow(),
+        Verdict::Error | Verdict::Void => Style::new().yellow(),
     }
 }
 
