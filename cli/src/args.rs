@@ -26,7 +26,7 @@ pub enum Command {
     /// Runs scenarios in virtual time and judges them; without arguments the whole library.
     ///
     /// Exit codes: 0 all as expected, 1 an expectation failed, 2 a scenario is wrong, 3 the
-    /// environment cannot run it, 4 nothing selected, 130 interrupted.
+    /// environment cannot run it or did not keep up (void), 4 nothing selected, 130 interrupted.
     Run(RunArgs),
     /// Checks scenario files without running them.
     Check {
@@ -75,6 +75,35 @@ pub struct RunArgs {
     /// Keeps a packet capture (pcapng) of every run in this folder.
     #[arg(long, value_name = "DIR")]
     pub pcap: Option<PathBuf>,
+    /// What differs in real time.
+    #[command(flatten)]
+    pub live: LiveArgs,
+}
+
+/// What a run in real time is told.
+#[derive(Debug, Args)]
+pub struct LiveArgs {
+    /// Runs in real time: the tester on this machine's TCP, a bridge's own programs, each site in
+    /// a network namespace; one run at a time unless --jobs says more.
+    #[arg(long)]
+    pub live: bool,
+    /// The bridge under test: `reference`, `wire`, another shipped one, or a manifest file; by
+    /// default what the scenario says.
+    #[arg(long, value_name = "NAME|FILE", requires = "live")]
+    pub bridge: Option<String>,
+    /// How the network emulator waits: `epoll`, `hybrid` (sleeps, then spins) or `spin`.
+    #[arg(long, value_name = "PACE", requires = "live", default_value = "epoll")]
+    pub pace: live::netem::Pace,
+    /// A run is void when more than one frame of a hundred leaves the emulator later than this,
+    /// such as `5ms`.
+    #[arg(long, value_name = "TIME", requires = "live", default_value = "5ms")]
+    pub lateness_limit: netem_rs::DurationText,
+    /// Congestion control of the tester's TCP.
+    #[arg(long, value_name = "NAME", requires = "live", default_value = "cubic")]
+    pub congestion_control: String,
+    /// Says that this process is the confined one, and what its private folder is.
+    #[arg(long, hide = true, value_name = "DIR", requires = "live")]
+    pub confined: Option<PathBuf>,
 }
 
 /// A diagnostic protocol.

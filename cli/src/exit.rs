@@ -17,6 +17,8 @@ pub enum Exit {
     Nothing,
     /// Somebody pressed Ctrl-C.
     Interrupted,
+    /// As the process ended that did the work.
+    As(u8),
 }
 
 impl From<Exit> for ExitCode {
@@ -28,6 +30,7 @@ impl From<Exit> for ExitCode {
             Exit::Environment => 3,
             Exit::Nothing => 4,
             Exit::Interrupted => 130,
+            Exit::As(code) => code,
         })
     }
 }

@@ -1,15 +1,17 @@
 //! `benchcar run`: scenarios and seeds, several at once, told in order.
 
+mod confine;
 mod job;
 mod queue;
 
+use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use live::Clock;
 use record::{Summary, Verdict};
 use report::Terminal;
-use scenarios::{Setting, SettingError};
+use scenarios::{Manifest, Setting, SettingError};
 
 use crate::args::RunArgs;
 use crate::check::complain;
@@ -19,6 +21,7 @@ use crate::files::{self, FileError};
 use crate::say;
 use crate::select::select;
 use job::Job;
+use queue::Trouble;
 
 /// Runs what the arguments select and says how it ended.
 pub fn run(args: &RunArgs) -> Exit {
@@ -35,6 +38,18 @@ pub fn run(args: &RunArgs) -> Exit {
     if complaint != Exit::AsExpected {
         return complaint;
     }
+    let bridge = match args.live.bridge.as_deref().map(Manifest::find).transpose() {
+        Ok(bridge) => bridge,
+        Err(errors) => {
+            eprintln!("{}", errors.render(std::io::stderr().is_terminal()));
+            return Exit::BadScenario;
+        }
+    };
+    if args.live.live
+        && let Some(exit) = confine::confine(args)
+    {
+        return exit;
+    }
     for folder in [&args.record, &args.pcap].into_iter().flatten() {
         if let Err(error) = files::make_folder(folder) {
             return no_file(&error);
@@ -42,7 +57,7 @@ pub fn run(args: &RunArgs) -> Exit {
     }
     let stop = stop_on_ctrl_c();
     let clock = Clock::start();
-    let jobs = job::jobs(selection.selected, args);
+    let jobs = job::jobs(selection.selected, args, bridge.as_ref());
     let display = Display::new(args.json);
     let terminal = terminal(args);
     let tell = |summary: &Summary| tell(args, &terminal, &display, summary);
@@ -69,12 +84,7 @@ fn tell(args: &RunArgs, terminal: &Terminal, display: &Display, summary: &Summar
     }
 }
 
-fn ending(
-    args: &RunArgs,
-    summaries: &[Summary],
-    trouble: Option<FileError>,
-    stopped: bool,
-) -> Exit {
+fn ending(args: &RunArgs, summaries: &[Summary], trouble: Option<Trouble>, stopped: bool) -> Exit {
     if let Some(path) = &args.junit {
         let written = match report::junit(summaries) {
             Ok(xml) => files::write(path, &xml).map_err(|error| error.to_string()),
@@ -85,15 +95,24 @@ fn ending(
             return Exit::Environment;
         }
     }
-    if let Some(error) = trouble {
-        return no_file(&error);
+    if let Some(trouble) = trouble {
+        eprintln!("benchcar: {trouble}");
+        return Exit::Environment;
     }
     if stopped {
         eprintln!("benchcar: interrupted; what was found so far is kept and marked as partial");
         return Exit::Interrupted;
     }
-    let passed = summaries.iter().all(|summary| summary.verdict == Verdict::Pass);
-    if passed { Exit::AsExpected } else { Exit::Failed }
+    let exits = summaries.iter().map(|summary| match summary.verdict {
+        Verdict::Pass => Exit::AsExpected,
+        Verdict::Void => Exit::Environment,
+        Verdict::Fail | Verdict::Error => Exit::Failed,
+    });
+    // What failed says more than what shows nothing.
+    let rank = |exit: &Exit| {
+        [Exit::AsExpected, Exit::Environment, Exit::Failed].iter().position(|known| known == exit)
+    };
+    exits.max_by_key(rank).unwrap_or(Exit::AsExpected)
 }
 
 fn no_file(error: &FileError) -> Exit {
@@ -110,6 +129,9 @@ fn terminal(args: &RunArgs) -> Terminal {
 }
 
 fn workers(args: &RunArgs) -> usize {
+    if args.live.live {
+        return args.jobs.map_or(1, usize::from);
+    }
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     args.jobs.map_or(processors, usize::from)
 }

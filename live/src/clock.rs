@@ -19,6 +19,14 @@ impl Clock {
         Instant::ZERO + self.start.elapsed()
     }
 
+    /// Goes forward to `at` at once, when that is still to come.
+    pub fn skip_to(&mut self, at: Instant) {
+        let ahead = self.until(at);
+        if let Some(start) = self.start.checked_sub(ahead) {
+            self.start = start;
+        }
+    }
+
     /// Returns how long it is until `at`; zero when that is past.
     pub fn until(&self, at: Instant) -> Duration {
         at.saturating_since(self.now())

@@ -136,22 +136,46 @@ impl<A: Node<In = SocketEvent, Out = SocketAction>> Driver<A> {
         observe: &mut impl FnMut(Instant, &mut A, &[Note]),
     ) -> Result<Poll<()>, LiveError> {
         let now = self.clock.now();
+        if self.turn(cx, now)? {
+            observe(now, &mut self.app, &self.notes);
+            self.notes.clear();
+            return Ok(Poll::Ready(()));
+        }
+        let Some(deadline) = self.deadline() else { return Ok(Poll::Pending) };
+        Ok(self.alarm.poll(cx, &self.clock, deadline))
+    }
+
+    /// Does what is to be done at `now`; false when that was nothing and the kernel will wake the
+    /// task before there is more, or [`Driver::deadline`] comes.
+    pub fn turn(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<bool, LiveError> {
         let expired = self.expire(now)?;
         self.sockets.poll(cx, now, &mut self.heard);
         let quiet = !expired && self.heard.is_empty();
         self.tell(now)?;
         self.sockets.flush(cx, &mut self.heard);
-        if !quiet {
-            observe(now, &mut self.app, &self.notes);
-            self.notes.clear();
-            return Ok(Poll::Ready(()));
-        }
-        if !self.heard.is_empty() {
-            return Ok(Poll::Ready(()));
-        }
-        let deadline = self.app.poll_timeout().into_iter().chain(self.sockets.deadline()).min();
-        let Some(deadline) = deadline else { return Ok(Poll::Pending) };
-        Ok(self.alarm.poll(cx, &self.clock, deadline))
+        Ok(!quiet || !self.heard.is_empty())
+    }
+
+    /// Returns when [`Driver::turn`] has to be called even if the kernel is quiet.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.app.poll_timeout().into_iter().chain(self.sockets.deadline()).min()
+    }
+
+    /// Runs `f` on the application, then carries out what it asked.
+    pub fn with_app(&mut self, now: Instant, f: impl FnOnce(&mut A)) -> Result<(), LiveError> {
+        f(&mut self.app);
+        self.carry_out(now)
+    }
+
+    /// Returns the application, for verbs that ask nothing of its sockets.
+    pub fn app_mut(&mut self) -> &mut A {
+        &mut self.app
+    }
+
+    /// Tells the application something the sockets cannot know.
+    pub fn hear(&mut self, now: Instant, event: SocketEvent) -> Result<(), LiveError> {
+        self.app.handle_input(now, event);
+        self.carry_out(now)
     }
 
     /// Lets deadlines expire that the clock says are due.

@@ -112,6 +112,10 @@ pub enum LiveError {
         /// What the system said.
         source: io::Error,
     },
+    /// The bridge under test could not be brought up.
+    #[cfg(target_os = "linux")]
+    #[error(transparent)]
+    Bridge(#[from] crate::rig::Trouble),
     /// The system refused what every live run needs: a poller, a timer, a signal handler.
     #[error("the system refused a {what}: {source}")]
     System {
@@ -190,6 +194,8 @@ impl LiveError {
                  (CAP_NET_ADMIN)."
                     .to_owned()
             }
+            #[cfg(target_os = "linux")]
+            Self::Bridge(trouble) => trouble.remedy().to_owned(),
             Self::System { .. } => {
                 "Raise the limit of open files (ulimit -n), or see what else keeps this process \
                  from it."

@@ -9,6 +9,7 @@
 //! * `port`: Ethernet ports of this machine, frame by frame (Linux).
 //! * [`place`]: its address, its subnet, its ports.
 //! * `namespace`: network namespaces, their links, a run that leaves nothing behind (Linux).
+//! * `rig`: a whole scenario in real time, with any bridge under test (Linux).
 //! * [`clock`], [`alarm`]: real time, and being woken in it.
 //! * [`error`], [`holder`]: why this machine cannot, and who is in the way.
 //!
@@ -25,6 +26,8 @@ pub mod netem;
 pub mod place;
 #[cfg(target_os = "linux")]
 pub mod port;
+#[cfg(target_os = "linux")]
+pub mod rig;
 pub mod sockets;
 pub mod vehicle;
 

@@ -12,7 +12,7 @@
 
 mod adapters;
 mod descriptor;
-mod link;
+pub(crate) mod link;
 mod raw;
 mod tap;
 #[cfg(test)]

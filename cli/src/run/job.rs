@@ -24,10 +24,16 @@ pub struct Job {
     pub pcap: Option<PathBuf>,
     /// The name of its files without extension.
     pub stem: String,
+    /// What differs in real time; nothing in virtual time.
+    pub live: Option<live::rig::Options>,
 }
 
 /// Returns every run the arguments ask for: scenario by scenario, seed by seed.
-pub fn jobs(selected: Vec<Selected>, args: &RunArgs) -> Vec<Job> {
+pub fn jobs(
+    selected: Vec<Selected>,
+    args: &RunArgs,
+    bridge: Option<&scenarios::Manifest>,
+) -> Vec<Job> {
     let mut jobs = Vec::new();
     let mut taken = BTreeMap::new();
     for Selected { file, scenario } in selected {
@@ -35,6 +41,9 @@ pub fn jobs(selected: Vec<Selected>, args: &RunArgs) -> Vec<Job> {
         let bench = Arc::new(Bench::new(scenario));
         for seed in (0..args.repeat).map(|offset| args.seed.wrapping_add(offset)) {
             jobs.push(Job {
+                live: args.live.confined.as_ref().map(|folder| {
+                    options(args, &bench, bridge, folder.join(format!("run{}", jobs.len())))
+                }),
                 bench: Arc::clone(&bench),
                 seed: Seed(seed),
                 label: Label {
@@ -49,6 +58,28 @@ pub fn jobs(selected: Vec<Selected>, args: &RunArgs) -> Vec<Job> {
         }
     }
     jobs
+}
+
+/// Returns how a run in real time differs; `folder` is its own.
+fn options(
+    args: &RunArgs,
+    bench: &Bench,
+    bridge: Option<&scenarios::Manifest>,
+    folder: PathBuf,
+) -> live::rig::Options {
+    let said = match bench.scenario().bridge {
+        scenarios::Bridge::Reference => "reference",
+        scenarios::Bridge::None => "wire",
+    };
+    let shipped = || scenarios::Manifest::named(said).expect("both are shipped, as a test shows");
+    live::rig::Options {
+        bridge: bridge.cloned().unwrap_or_else(shipped),
+        pace: args.live.pace,
+        lateness_limit: args.live.lateness_limit.0,
+        congestion_control: args.live.congestion_control.clone(),
+        capturing: args.pcap.is_some(),
+        folder,
+    }
 }
 
 /// Returns a name for files that no other scenario of this command has: scenarios in different
@@ -73,6 +104,12 @@ fn repeat(file: &str, seed: u64, args: &RunArgs) -> String {
     for setting in &args.set {
         command += &format!(" --set {}", quoted(setting));
     }
+    if args.live.live {
+        command += " --live";
+    }
+    if let Some(bridge) = &args.live.bridge {
+        command += &format!(" --bridge {}", quoted(bridge));
+    }
     command
 }
 
@@ -94,6 +131,13 @@ mod tests {
         let mut taken = BTreeMap::new();
         let names = ["car", "car", "car-2", "car"].map(|name| free_name(&mut taken, name));
         assert_eq!(names, ["car", "car-2", "car-2-2", "car-3"]);
+    }
+
+    #[test]
+    fn both_kinds_of_crossing_a_scenario_names_are_shipped() {
+        for name in ["reference", "wire"] {
+            assert!(scenarios::Manifest::named(name).is_some(), "{name}");
+        }
     }
 
     #[test]

@@ -7,36 +7,51 @@ use std::thread;
 
 use lab::world::Sighting;
 use lab::{Progress, Watch};
-use live::Clock;
-use record::Summary;
+use live::rig::Rig;
+use live::{Clock, LiveError};
+use record::{Header, Summary};
 
 use super::Job;
 use crate::display::{Display, Row};
-use crate::files::{FileError, Files};
+use crate::files::{FileError, Files, Keeping};
+
+/// What kept a run from being made, or from being kept.
+#[derive(Debug, thiserror::Error)]
+pub enum Trouble {
+    /// A file could not be written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// This machine cannot run it in real time.
+    #[error("{0}\n{remedy}", remedy = .0.remedy())]
+    Live(#[from] LiveError),
+}
 
 /// Runs every job with `workers` threads; `tell` hears of each in the order of `jobs`.
 ///
-/// Returns what was run, and the first file that could not be written. Jobs not begun when `stop`
-/// is set are left out.
+/// Returns what was run, and the first trouble there was. Jobs not begun when `stop` is set, or
+/// after this machine could not run one, are left out.
 pub fn work(
     jobs: &[Job],
     workers: usize,
     display: &Display,
     stop: &AtomicBool,
     tell: impl Fn(&Summary),
-) -> (Vec<Summary>, Option<FileError>) {
+) -> (Vec<Summary>, Option<Trouble>) {
     let next = AtomicUsize::new(0);
+    let hopeless = AtomicBool::new(false);
     let (sender, results) = mpsc::channel();
     let mut told = Vec::new();
     let mut trouble = None;
     thread::scope(|scope| {
         for _ in 0..workers.min(jobs.len()) {
-            let (sender, next) = (sender.clone(), &next);
+            let (sender, next, hopeless) = (sender.clone(), &next, &hopeless);
             scope.spawn(move || {
-                while !stop.load(Ordering::Relaxed) {
+                while !stop.load(Ordering::Relaxed) && !hopeless.load(Ordering::Relaxed) {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(job) = jobs.get(index) else { break };
-                    if sender.send((index, one(job, display, stop))).is_err() {
+                    let made = one(job, display, stop);
+                    hopeless.fetch_or(matches!(made.1, Some(Trouble::Live(_))), Ordering::Relaxed);
+                    if sender.send((index, made)).is_err() {
                         break;
                     }
                 }
@@ -44,10 +59,13 @@ pub fn work(
         }
         drop(sender);
         let mut waiting = BTreeMap::new();
+        let mut turn = 0;
         for (index, (summary, error)) in results {
             trouble = trouble.take().or(error);
             waiting.insert(index, summary);
-            while let Some(summary) = waiting.remove(&told.len()) {
+            while let Some(summary) = waiting.remove(&turn) {
+                turn += 1;
+                let Some(summary) = summary else { continue };
                 tell(&summary);
                 told.push(summary);
             }
@@ -56,22 +74,49 @@ pub fn work(
     (told, trouble)
 }
 
-fn one(job: &Job, display: &Display, stop: &AtomicBool) -> (Summary, Option<FileError>) {
-    let header = lab::header(&job.bench, job.seed, &job.label);
+fn one(job: &Job, display: &Display, stop: &AtomicBool) -> (Option<Summary>, Option<Trouble>) {
+    let clock = Clock::start();
+    let (bench, seed, label) = (&job.bench, job.seed, &job.label);
+    let Some(options) = &job.live else {
+        let header = lab::header(bench, seed, label);
+        return kept(job, &header, display, stop, &clock, |watcher| {
+            lab::run(bench, seed, label, watcher)
+        });
+    };
+    match Rig::start(bench, seed, options.clone()) {
+        Ok(mut rig) => {
+            let header = lab::header_on(&rig, bench, seed, label);
+            kept(job, &header, display, stop, &clock, |watcher| {
+                lab::run_on(&mut rig, bench, seed, label, watcher)
+            })
+        }
+        Err(error) => (None, Some(error.into())),
+    }
+}
+
+/// Runs `play` with whoever keeps its files and shows how far it is.
+fn kept(
+    job: &Job,
+    header: &Header,
+    display: &Display,
+    stop: &AtomicBool,
+    clock: &Clock,
+    play: impl FnOnce(&mut Watcher<'_>) -> Summary,
+) -> (Option<Summary>, Option<Trouble>) {
+    let keeping = if job.live.is_some() { Keeping::LineByLine } else { Keeping::InBlocks };
     let (record, pcap) = (job.record.as_deref(), job.pcap.as_deref());
-    let (files, mut trouble) = match Files::begin(record, pcap, &job.stem, &header) {
+    let (files, mut trouble) = match Files::begin(record, pcap, &job.stem, header, keeping) {
         Ok(files) => (files, None),
         Err(error) => (Files::default(), Some(error)),
     };
     let row = display.row(&job.stem);
     let mut watcher = Watcher { files, row, stop };
-    let clock = Clock::start();
-    let mut summary = lab::run(&job.bench, job.seed, &job.label, &mut watcher);
+    let mut summary = play(&mut watcher);
     summary.wall_s = clock.now().as_secs_f64();
     if let Err(error) = watcher.files.finish(&summary) {
         trouble.get_or_insert(error);
     }
-    (summary, trouble)
+    (Some(summary), trouble.map(Trouble::from))
 }
 
 /// Keeps files, shows progress, hears Ctrl-C.

@@ -4,9 +4,10 @@ use std::net::Ipv4Addr;
 use std::os::fd::AsRawFd;
 
 use nix::net::if_::if_nametoindex;
-use rtnetlink::packet_route::link::{InfoData, InfoVeth};
+use rtnetlink::packet_route::link::{InfoData, InfoVeth, LinkAttribute};
 use rtnetlink::{
-    Error, Handle, LinkBridge, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder,
+    AddressMessageBuilder, Error, Handle, LinkBridge, LinkMessageBuilder, LinkUnspec, LinkVeth,
+    RouteMessageBuilder,
 };
 use tokio::runtime;
 
@@ -64,6 +65,45 @@ impl Namespace {
         self.ask("address", |netlink| async move {
             netlink.address().add(index, address.into(), prefix).execute().await
         })
+    }
+
+    /// Takes an address from a link.
+    pub fn remove_address(
+        &self,
+        name: &str,
+        address: Ipv4Addr,
+        prefix: u8,
+    ) -> Result<(), LiveError> {
+        let index = self.index(name)?;
+        let message =
+            AddressMessageBuilder::<Ipv4Addr>::new().index(index).address(address, prefix).build();
+        self.ask("address to take away", |netlink| async move {
+            netlink.address().del(message).execute().await
+        })
+    }
+
+    /// Takes every IPv4 address from a link.
+    pub fn flush_addresses(&self, name: &str) -> Result<(), LiveError> {
+        let held = self.run(|| {
+            let links = nix::ifaddrs::getifaddrs().into_iter().flatten();
+            let links = links.filter(|link| link.interface_name == name);
+            let held = links.filter_map(|link| {
+                let address = link.address?.as_sockaddr_in()?.ip();
+                let prefix = link.netmask?.as_sockaddr_in()?.ip().to_bits().leading_ones();
+                Some((address, prefix as u8))
+            });
+            held.collect::<Vec<_>>()
+        });
+        held.into_iter()
+            .try_for_each(|(address, prefix)| self.remove_address(name, address, prefix))
+    }
+
+    /// Switches the carrier of a TAP device, as its other end would by being plugged in and out.
+    pub fn set_carrier(&self, name: &str, up: bool) -> Result<(), LiveError> {
+        let change = LinkUnspec::new_with_index(self.index(name)?)
+            .append_extra_attribute(LinkAttribute::Carrier(up.into()))
+            .build();
+        self.ask("carrier", |netlink| async move { netlink.link().set(change).execute().await })
     }
 
     /// Sends what is not on a subnet of this namespace to `router`.
