@@ -237,7 +237,9 @@ impl End for Port {
     }
 
     fn send(&mut self, frame: &[u8]) -> io::Result<()> {
-        Self::send(self, frame)
+        let before = self.counts;
+        Self::send(self, frame)?;
+        if self.counts == before { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
     }
 }
 

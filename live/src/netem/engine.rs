@@ -4,6 +4,8 @@ use std::io;
 use std::thread::JoinHandle;
 
 use lab::world::{Wan, Way};
+use nix::sched::{CpuSet, sched_setaffinity};
+use nix::unistd::Pid;
 use node::{Frame, Instant};
 use thread_priority::{
     RealtimeThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
@@ -41,9 +43,9 @@ pub fn spawn<E: End + 'static>(
         lateness: Histogram::default(),
         report: Report::default(),
     };
-    let pace = options.pace;
+    let options = options.clone();
     std::thread::Builder::new().name("netem".to_owned()).spawn(move || {
-        engine.prepare_thread(pace);
+        engine.prepare_thread(&options);
         if let Err(error) = engine.run() {
             warn!(%error, "the network emulator ended by itself");
             engine.report.failure = Some(error);
@@ -66,11 +68,16 @@ struct Engine<E> {
 impl<E: End> Engine<E> {
     /// Asks for exact timers, and for a real-time priority where spinning is to be exact; neither
     /// is needed, both are worth having.
-    fn prepare_thread(&mut self, pace: Pace) {
+    fn prepare_thread(&mut self, options: &Options) {
+        if let Some(processor) = options.processor
+            && let Err(error) = keep_to(processor)
+        {
+            warn!(processor, %error, "the network emulator runs on any processor");
+        }
         if let Err(error) = nix::sys::prctl::set_timerslack(1) {
             debug!(%error, "timers stay as exact as the system makes them");
         }
-        if pace != Pace::Hybrid {
+        if options.pace != Pace::Hybrid {
             return;
         }
         let policy = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo);
@@ -190,6 +197,12 @@ impl<E: End> Engine<E> {
             ..self.report
         }
     }
+}
+
+fn keep_to(processor: usize) -> nix::Result<()> {
+    let mut only = CpuSet::new();
+    only.set(processor)?;
+    sched_setaffinity(Pid::from_raw(0), &only)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

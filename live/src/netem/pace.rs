@@ -11,8 +11,9 @@ pub enum Pace {
     /// Sleeps until the deadline, to the nanosecond as far as the kernel wakes it in time.
     #[default]
     Epoll,
-    /// Sleeps until shortly before the deadline, then spins; on a real-time priority where this
-    /// user may have one.
+    /// Sleeps until shortly before the deadline, then spins, and for as long after whatever
+    /// happened, since frames come in company; on a real-time priority where this user may have
+    /// one.
     Hybrid,
     /// Never sleeps: a processor of its own.
     Spin,
@@ -57,8 +58,10 @@ pub struct UnknownPace(pub String);
 pub struct Options {
     /// How it waits.
     pub pace: Pace,
-    /// How long before a deadline [`Pace::Hybrid`] begins to spin.
+    /// How long [`Pace::Hybrid`] spins before a deadline, and after a frame.
     pub spin: Duration,
+    /// The processor the thread keeps to; any where nothing is said.
+    pub processor: Option<usize>,
     /// Frames kept for whoever asks for the unusual ones; what comes on top is counted.
     pub fates: usize,
     /// Frames kept for a capture; 0 where nobody captures. What comes on top is counted.
@@ -67,7 +70,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { pace: Pace::Epoll, spin: SPIN, fates: FATES, sightings: 0 }
+        Self { pace: Pace::Epoll, spin: SPIN, processor: None, fates: FATES, sightings: 0 }
     }
 }
 

@@ -18,6 +18,8 @@ pub struct Waiter {
     ready: Vec<Ready>,
     pace: Pace,
     spin: Duration,
+    /// What has just happened rarely happens once: until then nobody goes to sleep.
+    awake_until: Instant,
     budget: Option<Budget>,
 }
 
@@ -38,6 +40,7 @@ impl Waiter {
             ready: Vec::with_capacity(EVENTS),
             pace: options.pace,
             spin: options.spin,
+            awake_until: Instant::ZERO,
             budget: None,
         })
     }
@@ -69,7 +72,9 @@ impl Waiter {
             {
                 budget.spend(now, clock.now());
             }
-            if !self.ready.is_empty() || until.is_some_and(|until| until <= clock.now()) {
+            let now = clock.now();
+            if !self.ready.is_empty() || until.is_some_and(|until| until <= now) {
+                self.awake_until = now + self.spin;
                 return Ok(());
             }
         }
@@ -87,6 +92,7 @@ impl Waiter {
             Pace::Epoll => left,
             Pace::Spin => Some(Duration::ZERO),
             Pace::Hybrid if self.budget.as_ref().is_some_and(|budget| budget.is_spent(now)) => left,
+            Pace::Hybrid if now < self.awake_until => Some(Duration::ZERO),
             Pace::Hybrid => left.map(|left| left.saturating_sub(self.spin)),
         }
     }
@@ -169,6 +175,22 @@ mod tests {
         let now = Instant::from_millis(7);
         let until = left.map(|left| now + Duration::from_micros(left));
         assert_eq!(waiter.sleep(now, until), sleep.map(Duration::from_micros));
+    }
+
+    #[rstest]
+    #[case::hybrid_waits_for_more(Pace::Hybrid, 99, Some(Duration::ZERO))]
+    #[case::hybrid_sleeps_when_none_came(Pace::Hybrid, 100, None)]
+    #[case::epoll_sleeps_at_once(Pace::Epoll, 0, None)]
+    fn something_that_happened_keeps_awake(
+        #[case] pace: Pace,
+        #[case] micros_later: u64,
+        #[case] sleep: Option<Duration>,
+    ) {
+        let mut waiter = Waiter::new(&Options { pace, ..Options::default() }).unwrap();
+        let happened = Instant::from_millis(7);
+        waiter.awake_until = happened + waiter.spin;
+        let now = happened + Duration::from_micros(micros_later);
+        assert_eq!(waiter.sleep(now, None), sleep);
     }
 
     #[test]

@@ -234,8 +234,8 @@ impl Bench {
             technician: [site.1, technicians_relay.1],
             mechanic: [workshop.1, mechanics_relay.1],
         };
-        let emulator =
-            Emulator::start(topology, wan(impairments), Clock::start(), &options).unwrap();
+        let emulator = Emulator::start(topology, wan(impairments), Clock::start(), &options)
+            .expect("a thread can be started");
         Self {
             emulator,
             site: site.0,
@@ -309,10 +309,10 @@ impl End for Socket {
 }
 
 fn pair() -> (Peer, Socket) {
-    let (far, near) = UnixDatagram::pair().unwrap();
+    let (far, near) = UnixDatagram::pair().expect("a pair of sockets");
     let (delivers, delivered) = channel();
-    far.set_write_timeout(Some(PATIENCE)).unwrap();
-    near.set_nonblocking(true).unwrap();
+    far.set_write_timeout(Some(PATIENCE)).expect("a time-out");
+    near.set_nonblocking(true).expect("a socket that does not block");
     let peer = Peer { socket: far, delivered };
     (peer, Socket { socket: near, delivers: Some(delivers), fails: false })
 }
@@ -322,8 +322,8 @@ fn wan(impairments: [&Impairment; 4]) -> Wan {
 }
 
 fn impairment(text: &str) -> Impairment {
-    let impairment: Impairment = serde_json::from_str(text).unwrap();
-    impairment.check().unwrap();
+    let impairment: Impairment = serde_json::from_str(text).expect("an impairment");
+    impairment.check().expect("values that fit together");
     impairment
 }
 

@@ -1,0 +1,13 @@
+//! A port of the emulator in a namespace of the benchmark's own.
+
+use std::io;
+
+use live::namespace::Namespace;
+use live::port::Port;
+
+/// Makes a TAP device inside a namespace, up, with an address; it is gone with the port.
+pub fn tap(namespace: &Namespace, name: &str, address: [u8; 4]) -> io::Result<Port> {
+    let port = namespace.run(|| Port::tap(name, 1500)).map_err(io::Error::other)?;
+    namespace.address(port.name(), address.into(), 24).map_err(io::Error::other)?;
+    Ok(port)
+}
