@@ -6,6 +6,7 @@
 //! * [`stage`]: what a run asks of its world, whichever clock drives it.
 //! * [`world`]: the parties and the wires between them.
 //! * [`watch`]: whoever keeps a record, a capture, a progress bar.
+//! * [`transparency`]: what of a wire is left when a bridge takes its place.
 //! * [`digest`]: one number for everything that crossed a link.
 //!
 //! Beneath: `goods` (images and coding the tester carries), `faults` (when they strike), `deeds`
@@ -21,6 +22,7 @@ mod judge;
 mod observe;
 pub mod run;
 pub mod stage;
+pub mod transparency;
 pub mod watch;
 pub mod world;
 

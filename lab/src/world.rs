@@ -24,7 +24,7 @@ use sim_vci::{Side, Vci};
 
 use crate::digest::Digest;
 pub use bridge::Bridge;
-use bridge::{MECHANIC_MAC, TECHNICIAN_MAC};
+pub(crate) use bridge::{MECHANIC_MAC, TECHNICIAN_MAC};
 pub use cable::Cable;
 pub use taps::{Sighting, Tap, Taps};
 pub use wan::{Intervention, Met, Wan, Way};

@@ -10,6 +10,7 @@
 //! * [`place`]: its address, its subnet, its ports.
 //! * `namespace`: network namespaces, their links, a run that leaves nothing behind (Linux).
 //! * `rig`: a whole scenario in real time, with any bridge under test (Linux).
+//! * `device`: a bridge under test, started, watched and stopped by its manifest (Linux).
 //! * [`clock`], [`alarm`]: real time, and being woken in it.
 //! * [`error`], [`holder`]: why this machine cannot, and who is in the way.
 //!
@@ -17,6 +18,8 @@
 
 pub mod alarm;
 pub mod clock;
+#[cfg(target_os = "linux")]
+pub mod device;
 pub mod driver;
 pub mod error;
 pub mod holder;

@@ -1,0 +1,263 @@
+//! The sequence of checks: two Ethernet ports, deeds, time; no IO.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use node::{Duration, Frame, Instant, Node, PortInput};
+use scenarios::manifest::Capability;
+
+use super::check::{Check, Numbers, Round, Scene, Until, Verdict};
+use super::checks::all;
+use super::row::{Grade, Row};
+use super::trace::{Trace, What};
+
+/// One of the two ports the bridge joins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum End {
+    /// Where the tester would be.
+    Technician,
+    /// Where the car would be.
+    Vehicle,
+}
+
+impl End {
+    /// The other port.
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Technician => Self::Vehicle,
+            Self::Vehicle => Self::Technician,
+        }
+    }
+
+    /// The word in rows.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Technician => "technician",
+            Self::Vehicle => "vehicle",
+        }
+    }
+}
+
+/// Something that happened at a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Which port.
+    pub end: End,
+    /// What.
+    pub input: PortInput,
+}
+
+/// What the machine asks of its driver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// Sends a frame into a port.
+    Send(End, Frame),
+    /// Switches the carrier of the vehicle's port.
+    Link(bool),
+    /// Kills the relay (false), or starts it again (true).
+    Relay(bool),
+}
+
+/// What is asked for, and what the bridge claims.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What the bridge claims to do.
+    pub claims: BTreeSet<Capability>,
+    /// The largest IP packet it says it carries, in bytes.
+    pub mtu: u16,
+    /// Whether there is a relay that can be killed.
+    pub relay: bool,
+    /// Whether the carrier of the vehicle's port can be switched here.
+    pub link: bool,
+    /// How long nothing is sent in the check of idleness.
+    pub idle: Duration,
+    /// Checks that cannot be made here, and why: what the control does not pass either.
+    pub excused: BTreeMap<String, String>,
+}
+
+/// How long nothing is sent in the check of idleness, unless somebody shortens it.
+pub const IDLE: Duration = Duration::from_secs(600);
+
+impl Options {
+    /// Returns whether the bridge claims to do something.
+    pub fn claims(&self, capability: Capability) -> bool {
+        self.claims.contains(&capability)
+    }
+
+    /// Returns how bad it is not to do something: against a claim it is a failure.
+    pub fn lack_of(&self, capability: Capability, unclaimed: Grade) -> Grade {
+        if self.claims(capability) { Grade::Fail } else { unclaimed }
+    }
+}
+
+/// Carries out all checks, one after the other.
+pub struct Checks {
+    options: Options,
+    checks: VecDeque<Box<dyn Check>>,
+    /// The first entry of the trace that belongs to the check that runs.
+    first: usize,
+    rounds: usize,
+    stimuli: VecDeque<(Instant, Deed)>,
+    until: Until,
+    /// The first entry of the trace that belongs to the round.
+    began: usize,
+    deadline: Option<Instant>,
+    numbers: Numbers,
+    trace: Trace,
+    output: VecDeque<Deed>,
+    rows: Vec<Row>,
+}
+
+impl Checks {
+    /// Makes the machine; the first check begins with the first `handle_timeout`.
+    pub fn new(options: Options) -> Self {
+        Self {
+            options,
+            checks: all(),
+            first: 0,
+            rounds: 0,
+            stimuli: VecDeque::new(),
+            until: Until::Over,
+            began: 0,
+            deadline: Some(Instant::ZERO),
+            numbers: Numbers::default(),
+            trace: Trace::default(),
+            output: VecDeque::new(),
+            rows: Vec::new(),
+        }
+    }
+
+    /// Returns whether every check has been made.
+    pub fn is_done(&self) -> bool {
+        self.checks.is_empty()
+    }
+
+    /// Returns the rows so far.
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// Returns the name of the check that runs.
+    pub fn current(&self) -> Option<&'static str> {
+        self.checks.front().map(|check| check.name())
+    }
+
+    /// Ends the checks: those that were not made are rows all the same.
+    pub fn give_up(&mut self, why: &str) {
+        for check in std::mem::take(&mut self.checks) {
+            let verdict = Verdict::new(Grade::NotRun, why, Vec::new());
+            self.rows.push(row(&self.trace, check.name(), verdict));
+        }
+        self.deadline = None;
+        self.stimuli.clear();
+    }
+
+    /// Does what is due, and goes on to the next round and the next check.
+    fn advance(&mut self, now: Instant) {
+        loop {
+            while let Some((_, deed)) = self.stimuli.pop_front_if(|(at, _)| *at <= now) {
+                self.perform(now, deed);
+            }
+            if self.checks.is_empty() || !self.is_round_over(now) {
+                return;
+            }
+            self.next_round(now);
+        }
+    }
+
+    fn perform(&mut self, now: Instant, deed: Deed) {
+        let (end, what) = match &deed {
+            Deed::Send(end, frame) => (*end, What::Sent(frame.clone())),
+            Deed::Link(up) => (End::Vehicle, What::LinkSet(*up)),
+            Deed::Relay(up) => (End::Technician, What::Relay(*up)),
+        };
+        self.trace.note(now, end, what);
+        self.output.push_back(deed);
+    }
+
+    fn is_round_over(&self, now: Instant) -> bool {
+        if self.deadline.is_none_or(|at| at <= now) {
+            return true;
+        }
+        self.stimuli.is_empty()
+            && match self.until {
+                Until::Over => false,
+                Until::Arrived => self.trace.missing(self.began).is_empty(),
+                Until::Link(up) => self.trace.link_seen(self.began, End::Technician, up).is_some(),
+            }
+    }
+
+    fn next_round(&mut self, now: Instant) {
+        let Some(check) = self.checks.front_mut() else { return };
+        let excused = self.options.excused.get(check.name());
+        let excuse = match excused {
+            Some(why) => Some(Verdict::new(Grade::NotRun, why.as_str(), Vec::new())),
+            None => check.excuse(&self.options),
+        };
+        let mut scene = Scene {
+            now,
+            number: self.rounds,
+            first: self.first,
+            trace: &self.trace,
+            options: &self.options,
+            numbers: &mut self.numbers,
+        };
+        let round = if excuse.is_some() { None } else { check.round(&mut scene) };
+        let Some(Round { stimuli, until, patience }) = round else {
+            let verdict = excuse.unwrap_or_else(|| check.judge(&scene));
+            let name = check.name();
+            return self.finish(now, name, verdict);
+        };
+        let last = stimuli.last().map_or(Duration::ZERO, |(after, _)| *after);
+        self.stimuli = stimuli.into_iter().map(|(after, deed)| (now + after, deed)).collect();
+        self.until = until;
+        self.deadline = Some(now + last + patience);
+        self.began = self.trace.len();
+        self.rounds += 1;
+    }
+
+    fn finish(&mut self, now: Instant, name: &'static str, verdict: Verdict) {
+        let nothing_passes = self.rows.is_empty() && verdict.grade == Grade::Fail;
+        self.rows.push(row(&self.trace, name, verdict));
+        self.checks.pop_front();
+        self.first = self.trace.len();
+        self.rounds = 0;
+        self.deadline = (!self.checks.is_empty()).then_some(now);
+        if nothing_passes {
+            self.give_up("nothing passes, so there is nothing to check");
+        }
+    }
+}
+
+fn row(trace: &Trace, check: &'static str, verdict: Verdict) -> Row {
+    let Verdict { grade, words, shown } = verdict;
+    Row { check, grade, words, evidence: trace.captures(&shown) }
+}
+
+impl Node for Checks {
+    type In = Seen;
+    type Out = Deed;
+
+    fn handle_input(&mut self, now: Instant, Seen { end, input }: Seen) {
+        match input {
+            PortInput::Frame(frame) => self.trace.note_seen(now, end, frame),
+            PortInput::Link(up) => self.trace.note(now, end, What::LinkSeen(up)),
+        }
+        self.advance(now);
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        let due = self.poll_timeout().is_some_and(|at| at <= now);
+        if due {
+            self.advance(now);
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        let stimulus = self.stimuli.front().map(|(at, _)| *at);
+        stimulus.into_iter().chain(self.deadline).min()
+    }
+
+    fn poll_output(&mut self) -> Option<Deed> {
+        self.output.pop_front()
+    }
+}

@@ -1,0 +1,102 @@
+//! Why a bridge cannot be run, and what helps.
+
+use std::io;
+use std::time::Duration;
+
+use scenarios::manifest::{Placeholder, RoleName};
+
+/// A reason why a bridge cannot be run here (exit code 3).
+#[derive(Debug, thiserror::Error)]
+pub enum DeviceError {
+    /// A program it is made of is not installed.
+    #[error("{program}, a program of the bridge {bridge}, is not installed")]
+    NotInstalled {
+        /// The bridge.
+        bridge: String,
+        /// The program.
+        program: String,
+        /// What its manifest says helps.
+        remedy: Option<String>,
+    },
+    /// A program could not be started.
+    #[error("{program} could not be started: {source}")]
+    NotStarted {
+        /// The program.
+        program: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A preparation went wrong.
+    #[error("preparing `{what}` failed: {how}")]
+    NotPrepared {
+        /// The command or file.
+        what: String,
+        /// What it said.
+        how: String,
+    },
+    /// A role ended before it was ready.
+    #[error("the {role} ended before it was ready ({how}); it said: {}", said(.last))]
+    Ended {
+        /// The role.
+        role: RoleName,
+        /// How it ended.
+        how: String,
+        /// The last lines it printed.
+        last: Vec<String>,
+    },
+    /// A role was not ready in time.
+    #[error("the {role} was not ready within {within:?}: {missing}; it said: {}", said(.last))]
+    NotReady {
+        /// The role.
+        role: RoleName,
+        /// How long was waited.
+        within: Duration,
+        /// What was waited for.
+        missing: String,
+        /// The last lines it printed.
+        last: Vec<String>,
+    },
+    /// A placeholder has no value here.
+    #[error("`{{{}}}` means nothing here", .0.name())]
+    NoValue(Placeholder),
+    /// The bridge has no such role, or it does not run.
+    #[error("this bridge has no {0} that runs")]
+    NoRole(RoleName),
+    /// The network around a role could not be made.
+    #[error("the network of the {role} could not be made: {how}")]
+    Network {
+        /// The role.
+        role: RoleName,
+        /// What went wrong.
+        how: String,
+    },
+}
+
+impl DeviceError {
+    /// Returns what a user can do about it, as a sentence.
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::NotInstalled { remedy: Some(remedy), .. } => format!("Install it: {remedy}"),
+            Self::NotInstalled { remedy: None, program, .. } => {
+                format!("Install {program}, or put its folder into PATH.")
+            }
+            Self::NotStarted { .. } => {
+                "See that the file may be executed and fits this machine.".to_owned()
+            }
+            Self::NotPrepared { .. } | Self::NoValue(_) | Self::NoRole(_) => {
+                "See the manifest; `benchcar bridges` shows it is read.".to_owned()
+            }
+            Self::Ended { .. } => "See what it said, and how the manifest runs it.".to_owned(),
+            Self::NotReady { .. } => {
+                "See what it said; the manifest names what is waited for and how long.".to_owned()
+            }
+            Self::Network { .. } => {
+                "See that this user may make network devices (root, or user namespaces).".to_owned()
+            }
+        }
+    }
+}
+
+fn said(lines: &[String]) -> String {
+    if lines.is_empty() { "nothing".to_owned() } else { lines.join(" | ") }
+}

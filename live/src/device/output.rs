@@ -1,0 +1,177 @@
+//! What a program prints, line by line, kept within bounds.
+
+use std::collections::VecDeque;
+use std::io::{PipeReader, Read};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use scenarios::manifest::Pattern;
+
+/// The lines a program has printed: the first ones and the last ones.
+///
+/// A thread reads until the program and everything it started have closed their end.
+#[derive(Clone)]
+pub struct Output(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    lines: Mutex<Lines>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Lines {
+    first: Vec<String>,
+    last: VecDeque<String>,
+    /// Lines between the first and the last that are gone.
+    dropped: u64,
+    /// Bytes behind the last line break.
+    open: Vec<u8>,
+    ended: bool,
+}
+
+impl Output {
+    /// Reads a pipe until it ends.
+    pub fn read_from(mut pipe: PipeReader) -> Self {
+        let output = Self(Arc::default());
+        let shared = Arc::clone(&output.0);
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            loop {
+                let read = match pipe.read(&mut buffer) {
+                    Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                    Ok(0) | Err(_) => break,
+                    Ok(read) => read,
+                };
+                locked(&shared).push(&buffer[..read]);
+                shared.changed.notify_all();
+            }
+            locked(&shared).end();
+            shared.changed.notify_all();
+        });
+        output
+    }
+
+    /// Returns whether a line has what is looked for; a line that was dropped has not.
+    pub fn has(&self, pattern: &Pattern) -> bool {
+        let lines = locked(&self.0);
+        let open = String::from_utf8_lossy(&lines.open).into_owned();
+        lines.first.iter().chain(&lines.last).chain([&open]).any(|line| pattern.is_in(line))
+    }
+
+    /// Returns up to `count` of the last lines; where lines are gone, one says how many.
+    pub fn last(&self, count: usize) -> Vec<String> {
+        let lines = locked(&self.0);
+        let gone = (lines.dropped > 0).then(|| format!("… {} lines …", lines.dropped));
+        let open = (!lines.open.is_empty()).then(|| clean(&lines.open));
+        let all: Vec<String> = lines
+            .first
+            .iter()
+            .cloned()
+            .chain(gone)
+            .chain(lines.last.iter().cloned())
+            .chain(open)
+            .collect();
+        all[all.len().saturating_sub(count)..].to_vec()
+    }
+
+    /// Waits until something is printed, at most this long.
+    pub fn wait_for_more(&self, at_most: Duration) {
+        let lines = locked(&self.0);
+        drop(self.0.changed.wait_timeout(lines, at_most));
+    }
+
+    /// Waits until the pipe has ended, at most this long.
+    pub fn wait_for_end(&self, at_most: Duration) {
+        let lines = locked(&self.0);
+        drop(self.0.changed.wait_timeout_while(lines, at_most, |lines| !lines.ended));
+    }
+}
+
+impl Lines {
+    fn push(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            if *byte == b'\n' || self.open.len() == LINE_LIMIT {
+                self.close();
+            }
+            if *byte != b'\n' {
+                self.open.push(*byte);
+            }
+        }
+    }
+
+    fn close(&mut self) {
+        let line = clean(&std::mem::take(&mut self.open));
+        if self.first.len() < FIRST {
+            return self.first.push(line);
+        }
+        if self.last.len() == LAST {
+            self.last.pop_front();
+            self.dropped += 1;
+        }
+        self.last.push_back(line);
+    }
+
+    fn end(&mut self) {
+        if !self.open.is_empty() {
+            self.close();
+        }
+        self.ended = true;
+    }
+}
+
+/// Text without what would move a terminal's cursor or change its colours.
+fn clean(line: &[u8]) -> String {
+    let text = String::from_utf8_lossy(line);
+    text.chars().filter(|c| !c.is_control() || *c == '\t').collect()
+}
+
+fn locked(shared: &Shared) -> MutexGuard<'_, Lines> {
+    // Lines are whole after every step, even of a thread that panicked.
+    shared.lines.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How many lines are kept from the beginning.
+const FIRST: usize = 200;
+/// How many lines are kept from the end.
+const LAST: usize = 300;
+/// The longest line, in bytes; a longer one is broken.
+const LINE_LIMIT: usize = 1000;
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn keeps_the_first_and_the_last_lines() {
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        let output = Output::read_from(reader);
+        for number in 0..10_000 {
+            writeln!(writer, "line {number}").unwrap();
+        }
+        drop(writer);
+        output.wait_for_end(Duration::from_secs(5));
+        let lines = output.last(usize::MAX);
+        assert_eq!(lines.len(), FIRST + 1 + LAST);
+        assert_eq!((lines[0].as_str(), lines[FIRST].as_str()), ("line 0", "… 9500 lines …"));
+        assert_eq!(output.last(1), ["line 9999"]);
+    }
+
+    #[test]
+    fn a_line_without_end_is_broken_and_seen() {
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        let output = Output::read_from(reader);
+        writer.write_all(&vec![b'x'; 3 * LINE_LIMIT]).unwrap();
+        writer.write_all(b"\nnow re\x1b[0mady").unwrap();
+        let pattern: Pattern = "now re".parse().unwrap();
+        while !output.has(&pattern) {
+            output.wait_for_more(Duration::from_secs(5));
+        }
+        drop(writer);
+        output.wait_for_end(Duration::from_secs(5));
+        assert_eq!(output.last(1), ["now re[0mady"]);
+        assert!(output.last(usize::MAX).iter().all(|line| line.len() <= LINE_LIMIT));
+    }
+}
