@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use netem_rs::DurationText;
 
 /// A BMW on the bench, made of software.
 ///
@@ -37,7 +38,25 @@ pub enum Command {
     /// Lists the library, the vehicles and their control units.
     List,
     /// Prints the JSON Schema of scenario files, for editors.
-    Schema,
+    Schema {
+        /// That of bridge manifests instead.
+        #[arg(long)]
+        bridge: bool,
+    },
+    /// Lists the bridges there are manifests of, and what is installed of them.
+    Bridges {
+        /// Manifests of other bridges.
+        #[arg(value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Prints one JSON object per bridge instead of text.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Checks what of a wire is left when a bridge takes its place, row by row, with evidence.
+    ///
+    /// In virtual time by default, which needs nothing from the system. Exit codes: 0 no row
+    /// failed, 1 a row failed, 2 the manifest is wrong, 3 the environment cannot run it.
+    Transparency(TransparencyArgs),
     /// Serves the simulated car on this machine's sockets until Ctrl-C.
     Vehicle(VehicleArgs),
 }
@@ -104,6 +123,35 @@ pub struct LiveArgs {
     /// Says that this process is the confined one, and what its private folder is.
     #[arg(long, hide = true, value_name = "DIR", requires = "live")]
     pub confined: Option<PathBuf>,
+}
+
+/// Which bridge is checked, how, and how the rows are told.
+#[derive(Debug, Args)]
+pub struct TransparencyArgs {
+    /// A bridge by name (`benchcar bridges` lists them), or a manifest file.
+    #[arg(long, default_value = "reference", value_name = "NAME|FILE")]
+    pub bridge: String,
+    /// Runs the bridge's programs in real time, each role in a network namespace of its own.
+    #[arg(long)]
+    pub live: bool,
+    /// Shortens the ten minutes in which nothing is sent; its row says so.
+    #[arg(long, value_name = "TIME")]
+    pub idle: Option<DurationText>,
+    /// The seed everything random in virtual time is drawn from.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Shows the evidence of every row, not only of those that did not pass.
+    #[arg(long)]
+    pub evidence: bool,
+    /// Prints one JSON object instead of a table.
+    #[arg(long)]
+    pub json: bool,
+    /// Prints Markdown instead of a table.
+    #[arg(long, conflicts_with = "json")]
+    pub markdown: bool,
+    /// The private folder of a process that was started confined.
+    #[arg(long, hide = true)]
+    pub inside: Option<PathBuf>,
 }
 
 /// A diagnostic protocol.

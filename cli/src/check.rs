@@ -22,7 +22,7 @@ pub fn check(paths: &[PathBuf]) -> Exit {
 
 /// Prints what is wrong with a selection, and says how the program ends because of it.
 pub fn complain(selection: &Selection) -> Exit {
-    let colour = std::io::stderr().is_terminal();
+    let colour = is_coloured();
     for errors in &selection.wrong {
         eprintln!("{}", errors.render(colour));
     }
@@ -36,4 +36,9 @@ pub fn complain(selection: &Selection) -> Exit {
     } else {
         Exit::AsExpected
     }
+}
+
+/// Returns whether mistakes are told in colour.
+pub fn is_coloured() -> bool {
+    std::io::stderr().is_terminal()
 }

@@ -21,6 +21,21 @@ pub enum Exit {
     As(u8),
 }
 
+impl Exit {
+    /// Returns how another process of this program ended, by its exit code.
+    pub fn from_code(code: u8) -> Self {
+        match code {
+            0 => Self::AsExpected,
+            1 => Self::Failed,
+            2 => Self::BadScenario,
+            4 => Self::Nothing,
+            130 => Self::Interrupted,
+            // Anything else is a process that could not do what it was started for.
+            _ => Self::Environment,
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(match exit {

@@ -7,10 +7,12 @@
 //! | `run` | running them, several at once, and telling how they ended |
 //! | `files` | the record and the capture of one run |
 //! | `display` | progress on a terminal |
+//! | `bridges`, `transparency` | bridges under test, and what of a wire is left with them |
 //! | `check`, `list`, `vehicle` | the other commands |
 //! | `exit` | exit codes |
 
 mod args;
+mod bridges;
 mod check;
 mod display;
 mod exit;
@@ -18,6 +20,7 @@ mod files;
 mod list;
 mod run;
 mod select;
+mod transparency;
 mod vehicle;
 
 use std::io::{self, Write};
@@ -36,14 +39,17 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Check { paths } => check::check(&paths),
         Command::List => list::list(),
-        Command::Schema => schema(),
+        Command::Schema { bridge } => schema(bridge),
+        Command::Bridges { files, json } => bridges::bridges(&files, json),
+        Command::Transparency(args) => transparency::transparency(&args),
         Command::Vehicle(args) => vehicle::vehicle(&args),
     };
     exit.into()
 }
 
-fn schema() -> Exit {
-    let schema = scenarios::schema();
+fn schema(of_bridges: bool) -> Exit {
+    let schema =
+        if of_bridges { scenarios::manifest::schema::schema() } else { scenarios::schema() };
     let text = serde_json::to_string_pretty(&schema).expect("a schema is plain JSON");
     say(&text)
 }

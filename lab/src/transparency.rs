@@ -26,5 +26,5 @@ mod row;
 mod trace;
 
 pub use bench::{Subject, examine};
-pub use machine::{Checks, Deed, End, Options, Seen};
+pub use machine::{Checks, Deed, End, IDLE, Options, Seen};
 pub use row::{Capture, Grade, Row};

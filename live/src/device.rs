@@ -7,11 +7,15 @@
 //! | `prepare` | what is made ready before anything starts |
 //! | `program` | one running program: its end, its signals |
 //! | `output` | what it prints, kept within bounds |
+//! | `joint` | what joins a bridge's device with the port of its site |
+//! | `examine` | the transparency checks on real programs |
 //! | `ready` | how one can tell that it is ready |
 //! | `error` | why a bridge cannot be run, and what helps |
 
 pub mod build;
 pub mod error;
+pub mod examine;
+mod joint;
 pub mod output;
 mod prepare;
 mod program;
@@ -26,6 +30,7 @@ use scenarios::manifest::{Carrier, Manifest, Role, RoleName};
 
 pub use build::{Build, Programs};
 pub use error::DeviceError;
+pub use examine::{ExamineError, examine};
 use program::Program;
 pub use site::{Ground, Here, Site, Sites};
 

@@ -288,11 +288,10 @@ impl Between for Faulty {
                 for frame in std::mem::take(&mut self.kept) {
                     self.wire.enter(now, End::Technician, PortInput::Frame(frame));
                 }
-                let hidden = match self.fault {
-                    Fault::HidesLinkLoss => !up,
-                    Fault::NeverSaysThatLinkIsBack => up && self.ups == 2,
-                    _ => false,
-                };
+                let is_second = self.ups == 2;
+                let hides = matches!(self.fault, Fault::HidesLinkLoss) && !up;
+                let hidden = hides
+                    || matches!(self.fault, Fault::NeverSaysThatLinkIsBack) && up && is_second;
                 if !hidden {
                     self.wire.enter(now, end, PortInput::Link(up));
                 }
