@@ -93,6 +93,25 @@ fn bytes_that_are_no_text_are_refused() {
     assert!(error.starts_with("v.yaml:1:9: the byte FF"), "{error}");
 }
 
+#[test]
+fn the_worked_example_of_the_docs_is_a_manifest() {
+    let page = std::fs::read_to_string("../docs/bridges.md").unwrap();
+    let mut fenced = page.split("```").skip(1).step_by(2);
+    let example = fenced.find_map(|block| block.strip_prefix("yaml\n")).unwrap();
+    let manifest = Manifest::parse("vendor.yaml", example);
+    let manifest = manifest.unwrap_or_else(|errors| panic!("{}", errors.render(false)));
+    let roles: Vec<RoleName> = manifest.roles().map(|(name, _)| name).collect();
+    assert_eq!(roles, [RoleName::Relay, RoleName::Mechanic, RoleName::Technician]);
+    for placeholder in Placeholder::ALL {
+        let written = format!("`{{{}}}`", placeholder.name());
+        assert!(page.contains(&written), "the page does not name {written}");
+    }
+    for capability in Capability::ALL {
+        let written = format!("`{capability}`");
+        assert!(page.contains(&written), "the page does not name {written}");
+    }
+}
+
 /// A manifest that is right but for one line on top and one role.
 fn with(line: &str, role: &str) -> String {
     format!(
