@@ -1,6 +1,6 @@
 //! What is judged over everything that was sent, in whichever check.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::transparency::check::{Check, Round, Scene, Verdict};
 use crate::transparency::machine::End;
@@ -10,8 +10,10 @@ use crate::transparency::trace::{Origin, Trace};
 /// Judges every frame that came out of either port.
 pub struct Whole {
     name: &'static str,
-    /// Finds what is wrong: frames that came out, with what they are of.
-    find: fn(&Trace) -> Vec<usize>,
+    /// Finds what is wrong: for each frame that came out so, the entries that show it.
+    find: fn(&Trace) -> Vec<Vec<usize>>,
+    /// How bad that is.
+    grade: Grade,
     good: &'static str,
     bad: &'static str,
 }
@@ -22,24 +24,28 @@ pub fn all() -> [Whole; 4] {
         Whole {
             name: "order",
             find: overtaken,
+            grade: Grade::Finding,
             good: "came out in the order in which they were sent",
-            bad: "overtook another or were overtaken",
+            bad: "came out after one that was sent later: TCP copes, others may not",
         },
         Whole {
             name: "duplication",
             find: repeated,
+            grade: Grade::Fail,
             good: "came out once",
             bad: "came out more than once",
         },
         Whole {
             name: "damage",
             find: damaged,
+            grade: Grade::Fail,
             good: "compared byte by byte are as they were sent",
             bad: "are not as they were sent",
         },
         Whole {
             name: "additions",
             find: invented,
+            grade: Grade::Fail,
             good: "were sent at the other end",
             bad: "bear the address of a port that never sent them",
         },
@@ -70,45 +76,48 @@ impl Check for Whole {
             return Verdict::new(Grade::Pass, words, shown);
         }
         let words = format!("{} of {all} frames {}", found.len(), self.bad);
-        let with_origin = found.iter().take(4).flat_map(|index| {
-            let mut seen = trace.seen(*index);
-            let sent = seen.next().and_then(|(.., origin)| origin.sent());
-            sent.into_iter().chain([*index])
-        });
-        Verdict::new(Grade::Fail, words, with_origin.collect())
+        let shown = found.into_iter().take(3).flatten().collect();
+        Verdict::new(self.grade, words, shown)
     }
 }
 
 /// Frames that came out, for the first time, after one that was sent later.
-fn overtaken(trace: &Trace) -> Vec<usize> {
+fn overtaken(trace: &Trace) -> Vec<Vec<usize>> {
     let mut found = Vec::new();
     for end in [End::Technician, End::Vehicle] {
-        let (mut latest, mut known) = (0, BTreeSet::new());
+        let (mut latest, mut known) = ((0, 0), BTreeSet::new());
         for (index, _, _, origin) in trace.seen(0).filter(|(_, entry, ..)| entry.end == end) {
             let Some(sent) = origin.sent().filter(|sent| known.insert(*sent)) else { continue };
-            if sent < latest {
-                found.push(index);
+            if sent < latest.0 {
+                found.push(vec![sent, latest.0, latest.1, index]);
+            } else {
+                latest = (sent, index);
             }
-            latest = latest.max(sent);
         }
     }
     found
 }
 
 /// Frames that came out once more.
-fn repeated(trace: &Trace) -> Vec<usize> {
-    let mut known = BTreeSet::new();
-    let again =
-        trace.seen(0).filter(|(.., origin)| origin.sent().is_some_and(|sent| !known.insert(sent)));
-    again.map(|(index, ..)| index).collect()
+fn repeated(trace: &Trace) -> Vec<Vec<usize>> {
+    let mut known = BTreeMap::new();
+    let again = trace.seen(0).filter_map(|(index, _, _, origin)| {
+        let sent = origin.sent()?;
+        let first = *known.entry(sent).or_insert(index);
+        (first != index).then(|| vec![sent, first, index])
+    });
+    again.collect()
 }
 
-fn damaged(trace: &Trace) -> Vec<usize> {
-    let damaged = trace.seen(0).filter(|(.., origin)| matches!(origin, Origin::Damaged(_)));
-    damaged.map(|(index, ..)| index).collect()
+fn damaged(trace: &Trace) -> Vec<Vec<usize>> {
+    let damaged = trace.seen(0).filter_map(|(index, _, _, origin)| match origin {
+        Origin::Damaged(sent) => Some(vec![sent, index]),
+        Origin::Same(_) | Origin::Untagged(_) | Origin::Invented | Origin::Foreign => None,
+    });
+    damaged.collect()
 }
 
-fn invented(trace: &Trace) -> Vec<usize> {
+fn invented(trace: &Trace) -> Vec<Vec<usize>> {
     let invented = trace.seen(0).filter(|(.., origin)| *origin == Origin::Invented);
-    invented.map(|(index, ..)| index).collect()
+    invented.map(|(index, ..)| vec![index]).collect()
 }
