@@ -1,5 +1,6 @@
 //! The command as a person or a CI job uses it.
 
+mod bridges;
 mod check;
 mod command;
 mod files;

@@ -201,7 +201,7 @@ impl Faulty {
                 self.ups == 3 && now - self.up_at < Duration::from_secs(20)
             }
             Fault::ForgetsWhenIdle => was_idle,
-            Fault::LosesSome => is_of_stream(frame) && self.streamed % 40 == 0,
+            Fault::LosesSome => is_of_stream(frame) && self.streamed.is_multiple_of(40),
             Fault::DamagesOneByte
             | Fault::Reorders
             | Fault::Duplicates
@@ -218,7 +218,7 @@ impl Faulty {
     /// Does to a frame that comes out what the fault does to some.
     fn spoil(&mut self, end: End, frame: Frame) {
         self.count += 1;
-        let is_struck = self.count % 50 == 0;
+        let is_struck = self.count.is_multiple_of(50);
         let mut bytes = frame.to_vec();
         match self.fault {
             Fault::DamagesOneByte if is_struck => {
@@ -235,7 +235,7 @@ impl Faulty {
                 self.give(end, frame);
             }
             Fault::EatsTags => self.give(end, untagged(&frame).map_or(frame, Frame::from)),
-            Fault::CutsFrames if is_of_stream(&frame) && self.count % 7 == 0 => {
+            Fault::CutsFrames if is_of_stream(&frame) && self.count.is_multiple_of(7) => {
                 bytes.truncate(bytes.len() - 1);
                 self.give(end, bytes.into());
             }
@@ -260,7 +260,25 @@ impl Faulty {
                 self.give(End::Technician, answer);
                 self.give(end, frame);
             }
-            _ => self.give(end, frame),
+            Fault::DamagesOneByte
+            | Fault::Duplicates
+            | Fault::InventsFrames
+            | Fault::CutsFrames
+            | Fault::AnswersInTheCarsPlace
+            | Fault::EatsTaggedFrames
+            | Fault::EatsLongFrames
+            | Fault::EatsOneLength
+            | Fault::SwallowsMulticast
+            | Fault::SwallowsBroadcast
+            | Fault::SwallowsArp
+            | Fault::KnowsTwoAddressesOnly
+            | Fault::LearnsAddressesOnce
+            | Fault::HidesLinkLoss
+            | Fault::NeverSaysThatLinkIsBack
+            | Fault::KeepsFramesThroughReset
+            | Fault::StaysDeadAfterReset
+            | Fault::ForgetsWhenIdle
+            | Fault::LosesSome => self.give(end, frame),
         }
     }
 
@@ -328,6 +346,6 @@ impl Between for Faulty {
 fn is_of_stream(frame: &[u8]) -> bool {
     let length = frame.len();
     (500..=1100).contains(&length)
-        && (length - 60) % 7 != 0
+        && !(length - 60).is_multiple_of(7)
         && ![511, 513, 1023, 1025].contains(&length)
 }
