@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
+use crate::compare::Vary;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use netem_rs::DurationText;
 
@@ -29,6 +30,11 @@ pub enum Command {
     /// Exit codes: 0 all as expected, 1 an expectation failed, 2 a scenario is wrong, 3 the
     /// environment cannot run it or did not keep up (void), 4 nothing selected, 130 interrupted.
     Run(RunArgs),
+    /// Runs scenarios in virtual time and in real time and tells how far the two agree.
+    ///
+    /// Exit codes: 0 every pair is judged alike and the median completion time is within the
+    /// tolerance, 1 not so, 2 a scenario is wrong, 3 the environment cannot run it.
+    Compare(CompareArgs),
     /// Checks scenario files without running them.
     Check {
         /// Files, or folders of files.
@@ -99,8 +105,17 @@ pub struct RunArgs {
     pub live: LiveArgs,
 }
 
+impl RunArgs {
+    /// Every path the arguments name: none may be hidden from a confined run.
+    pub fn kept(&self) -> Vec<PathBuf> {
+        let outputs = [&self.record, &self.pcap, &self.junit].into_iter().flatten().cloned();
+        let inputs = self.scenarios.iter().chain(&self.live.bridge).map(PathBuf::from);
+        outputs.chain(inputs).collect()
+    }
+}
+
 /// What a run in real time is told.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct LiveArgs {
     /// Runs in real time: the tester on this machine's TCP, a bridge's own programs, each site in
     /// a network namespace; one run at a time unless --jobs says more.
@@ -152,6 +167,68 @@ pub struct TransparencyArgs {
     /// The private folder of a process that was started confined.
     #[arg(long, hide = true)]
     pub inside: Option<PathBuf>,
+}
+
+/// What is run on both clocks.
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// Scenario files, folders of them, or names from the library; nothing means the library.
+    #[arg(value_name = "PATH|NAME")]
+    pub scenarios: Vec<String>,
+    /// The first seed.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// How many seeds each scenario is run with, counting up from --seed.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    pub seeds: u64,
+    /// Overrides a value of the scenario, such as `network.mechanic.loss=1%`; may be repeated.
+    #[arg(long, value_name = "PATH=VALUE")]
+    pub set: Vec<String>,
+    /// Tries values one after another, the same one in all places named, such as
+    /// `network.technician.rtt+network.mechanic.rtt=10ms/40ms`; may be repeated.
+    #[arg(long, value_name = "PATH[+PATH…]=VALUE[/VALUE…]")]
+    pub vary: Vec<Vary>,
+    /// Runs this many at once in real time; one where nothing is said.
+    #[arg(short, long, value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+    /// How far the median of live by virtual completion time may be from 1, in percent.
+    #[arg(long, default_value_t = 5, value_name = "PERCENT")]
+    pub tolerance: u8,
+    /// How often a run that showed nothing, because this machine did not keep up, is made again.
+    #[arg(long, default_value_t = 2, value_name = "TIMES")]
+    pub again: u8,
+    /// Writes the table to a Markdown file.
+    #[arg(long, value_name = "FILE")]
+    pub markdown: Option<PathBuf>,
+    /// Prints one JSON object per run in real time instead of text.
+    #[arg(long)]
+    pub json: bool,
+    /// The bridge under test in real time; by default what the scenario says.
+    #[arg(long, value_name = "NAME|FILE")]
+    pub bridge: Option<String>,
+    /// How the network emulator waits: `epoll`, `hybrid` (sleeps, then spins) or `spin`.
+    #[arg(long, value_name = "PACE", default_value = "epoll")]
+    pub pace: live::netem::Pace,
+    /// A run is void when more than one frame of a hundred leaves the emulator later than this.
+    #[arg(long, value_name = "TIME", default_value = "5ms")]
+    pub lateness_limit: netem_rs::DurationText,
+    /// Says that this process is the confined one, and what its private folder is.
+    #[arg(long, hide = true, value_name = "DIR")]
+    pub confined: Option<PathBuf>,
+}
+
+impl CompareArgs {
+    /// What `benchcar run` would be told of its runs in real time, or in virtual time.
+    pub fn live(&self, live: bool) -> LiveArgs {
+        LiveArgs {
+            live,
+            bridge: self.bridge.clone().filter(|_| live),
+            pace: self.pace,
+            lateness_limit: self.lateness_limit,
+            congestion_control: "cubic".to_owned(),
+            confined: self.confined.clone().filter(|_| live),
+        }
+    }
 }
 
 /// A diagnostic protocol.

@@ -5,6 +5,7 @@
 //! | `args` | what can be written on the command line |
 //! | `select` | which scenarios that means |
 //! | `run` | running them, several at once, and telling how they ended |
+//! | `compare` | the same runs on both clocks, side by side |
 //! | `files` | the record and the capture of one run |
 //! | `display` | progress on a terminal |
 //! | `bridges`, `transparency` | bridges under test, and what of a wire is left with them |
@@ -14,6 +15,7 @@
 mod args;
 mod bridges;
 mod check;
+mod compare;
 mod display;
 mod exit;
 mod files;
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
     tell_on_stderr(cli.verbose);
     let exit = match cli.command {
         Command::Run(args) => run::run(&args),
+        Command::Compare(args) => compare::compare(&args),
         Command::Check { paths } => check::check(&paths),
         Command::List => list::list(),
         Command::Schema { bridge } => schema(bridge),

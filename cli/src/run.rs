@@ -1,8 +1,8 @@
 //! `benchcar run`: scenarios and seeds, several at once, told in order.
 
-mod confine;
-mod job;
-mod queue;
+pub mod confine;
+pub mod job;
+pub mod queue;
 
 use std::io::IsTerminal;
 use std::sync::Arc;
@@ -46,7 +46,7 @@ pub fn run(args: &RunArgs) -> Exit {
         }
     };
     if args.live.live
-        && let Some(exit) = confine::confine(args)
+        && let Some(exit) = confine::confine(args.live.confined.is_some(), &args.kept())
     {
         return exit;
     }
@@ -137,7 +137,7 @@ fn workers(args: &RunArgs) -> usize {
 }
 
 /// The first Ctrl-C asks runs to stop; the second ends the program.
-fn stop_on_ctrl_c() -> Arc<AtomicBool> {
+pub fn stop_on_ctrl_c() -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);
     let set = ctrlc::set_handler(move || {

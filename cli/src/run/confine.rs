@@ -6,27 +6,23 @@ use std::path::{Path, PathBuf};
 
 use live::namespace::confinement::{Ended, begin_inside, run_confined};
 
-use crate::args::RunArgs;
 use crate::exit::Exit;
 
 /// Confines this process: the outer one waits for the inner one and returns how that ended; the
 /// inner one goes on (`None`).
-pub fn confine(args: &RunArgs) -> Option<Exit> {
-    let confined = match &args.live.confined {
-        Some(_) => begin_inside().map(|begins| (!begins).then_some(Exit::Interrupted)),
-        None => run_confined(&kept(args), again).map(|ended| Some(exit(ended))),
+///
+/// None of the paths `kept`, nor the working directory, is hidden from the inner one.
+pub fn confine(is_inner: bool, kept: &[PathBuf]) -> Option<Exit> {
+    let confined = if is_inner {
+        begin_inside().map(|begins| (!begins).then_some(Exit::Interrupted))
+    } else {
+        let kept: Vec<PathBuf> = kept.iter().cloned().chain([PathBuf::from(".")]).collect();
+        run_confined(&kept, again).map(|ended| Some(exit(ended)))
     };
     confined.unwrap_or_else(|error| {
         eprintln!("benchcar: {error}\n{}", error.remedy());
         Some(Exit::Environment)
     })
-}
-
-/// Every path the arguments name: none may be hidden.
-fn kept(args: &RunArgs) -> Vec<PathBuf> {
-    let outputs = [&args.record, &args.pcap, &args.junit].into_iter().flatten().cloned();
-    let inputs = args.scenarios.iter().chain(&args.live.bridge).map(PathBuf::from);
-    outputs.chain(inputs).chain([PathBuf::from(".")]).collect()
 }
 
 /// The arguments of this process, and the private folder.

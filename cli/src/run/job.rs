@@ -11,6 +11,7 @@ use crate::args::RunArgs;
 use crate::select::Selected;
 
 /// One run that is to be made.
+#[derive(Clone)]
 pub struct Job {
     /// The scenario made ready, shared by its runs.
     pub bench: Arc<Bench>,

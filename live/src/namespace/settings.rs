@@ -7,6 +7,9 @@ use super::Namespace;
 use crate::LiveError;
 
 const CONGESTION_CONTROL: &str = "net/ipv4/tcp_congestion_control";
+/// What every namespace may use: the kernel never restricts it. It repairs the loss of single
+/// segments as cubic does, and paces nothing.
+const UNRESTRICTED: &str = "reno";
 
 /// What every namespace is given where the kernel has it: no IPv6 chatter, no packet refused for
 /// the way it came, nothing remembered of earlier connections.
@@ -34,10 +37,14 @@ impl Namespace {
     }
 
     /// Pins the congestion control of every TCP socket born here from now on; returns the one in
-    /// force, which is another where the machine does not allow the one asked for.
+    /// force: Reno where this machine keeps the one asked for to itself
+    /// (`net.ipv4.tcp_allowed_congestion_control`).
     pub fn pin_congestion_control(&self, algorithm: &str) -> Result<String, LiveError> {
         if let Err(error) = self.set(CONGESTION_CONTROL, algorithm) {
-            tracing::warn!(%error, algorithm, "the congestion control stays what it was");
+            tracing::info!(%error, algorithm, instead = UNRESTRICTED, "congestion control");
+            if let Err(error) = self.set(CONGESTION_CONTROL, UNRESTRICTED) {
+                tracing::warn!(%error, "the congestion control stays what it was");
+            }
         }
         self.setting(CONGESTION_CONTROL)
     }
