@@ -2,6 +2,7 @@
 //!
 //! So far: any application on the sockets of this machine's kernel.
 //!
+//! * `bridge` (Linux): relay and endpoints of the bridge.
 //! * [`vehicle`]: a simulated vehicle for other people's testers.
 //! * [`driver`]: the loop that runs one application.
 //! * [`sockets`]: its kernel sockets, and what becomes of them when its stack goes away.
@@ -17,6 +18,8 @@
 //! Only this crate may use tokio.
 
 pub mod alarm;
+#[cfg(target_os = "linux")]
+pub mod bridge;
 pub mod clock;
 #[cfg(target_os = "linux")]
 pub mod device;

@@ -1,0 +1,29 @@
+//! The bridge on this machine's sockets and network adapters.
+//!
+//! * [`session`]: the loop of one endpoint, technician or mechanic.
+//! * [`relay`]: the loop of a relay.
+//! * [`machine`], [`lan`]: what a session needs of endpoint and Ethernet port.
+//! * [`wan`], [`outbox`]: the UDP socket, in batches.
+//! * [`relay_name`], [`relay_watch`]: where the relay is, and whether it or we moved.
+//! * [`status`]: how a session stands.
+//! * [`error`]: why this machine cannot.
+
+pub mod error;
+pub mod lan;
+pub mod machine;
+pub mod outbox;
+pub mod relay;
+pub mod relay_name;
+pub mod relay_watch;
+pub mod session;
+pub mod status;
+pub mod wan;
+
+pub use error::BridgeError;
+pub use lan::Lan;
+pub use machine::Machine;
+pub use relay::{RelayHappening, RelayService, RelayStatus};
+pub use relay_name::{NameError, RelayName};
+pub use session::{Happening, Session, Summary};
+pub use status::{Passed, Phase, Status};
+pub use wan::WanCounts;

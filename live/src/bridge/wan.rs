@@ -1,0 +1,249 @@
+//! The UDP socket towards the internet: batches in, batches out.
+
+use std::io::{self, IoSliceMut};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use nix::sys::socket::{setsockopt, sockopt};
+use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::Interest;
+use tokio::net::UdpSocket;
+use tracing::debug;
+
+use super::outbox::Outbox;
+use crate::LiveError;
+use crate::place::Transport;
+
+/// Messages taken from the kernel by one system call; each may hold many datagrams.
+const MESSAGES: usize = 8;
+
+/// Room for one message: the longest UDP payload.
+const MESSAGE: usize = 65_536;
+
+/// What the kernel may queue in each direction, in bytes.
+const KERNEL_BUFFER: usize = 4 << 20;
+
+/// A UDP socket that sends and receives in batches.
+///
+/// It sends with "don't fragment": what is longer than the way allows is lost, not cut.
+pub struct Wan {
+    socket: UdpSocket,
+    state: UdpSocketState,
+    outbox: Outbox,
+    buffer: Box<[u8]>,
+    counts: WanCounts,
+}
+
+/// What went through a socket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WanCounts {
+    /// Datagrams received.
+    pub received: u64,
+    /// Bytes received, UDP payload alone.
+    pub received_bytes: u64,
+    /// Datagrams sent.
+    pub sent: u64,
+    /// Bytes sent, UDP payload alone.
+    pub sent_bytes: u64,
+    /// Datagrams the kernel refused or for which there was no room.
+    pub unsent: u64,
+}
+
+/// One datagram that arrived.
+pub type Arrival = (SocketAddrV4, Bytes);
+
+impl Wan {
+    /// Binds a socket; port 0 for any.
+    pub fn bind(at: SocketAddrV4) -> Result<Self, LiveError> {
+        let (address, port) = (*at.ip(), at.port());
+        let refused = |source| LiveError::port(Transport::Udp, address, port, source);
+        let socket = open(at).map_err(refused)?;
+        let state = UdpSocketState::new(UdpSockRef::from(&socket)).map_err(refused)?;
+        let buffer = vec![0; MESSAGES * MESSAGE].into_boxed_slice();
+        let counts = WanCounts::default();
+        Ok(Self { socket, state, outbox: Outbox::default(), buffer, counts })
+    }
+
+    /// Returns the port it is bound to.
+    pub fn port(&self) -> u16 {
+        self.socket.local_addr().map_or(0, |address| address.port())
+    }
+
+    /// Returns what went through it.
+    pub fn counts(&self) -> WanCounts {
+        self.counts
+    }
+
+    /// Takes what the kernel has, up to one batch; errors of the network are nothing received.
+    pub fn poll_receive(&mut self, cx: &mut Context<'_>, into: &mut Vec<Arrival>) -> Poll<()> {
+        loop {
+            if let Err(error) = ready!(self.socket.poll_recv_ready(cx)) {
+                debug!(%error, "nothing received");
+                return Poll::Pending;
+            }
+            match self.receive(into) {
+                Ok(()) if into.is_empty() => {}
+                Ok(()) => return Poll::Ready(()),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                // A router's word that a datagram of ours did not arrive.
+                Err(error) => debug!(%error, "the way is reported broken"),
+            }
+        }
+    }
+
+    /// Queues a datagram; one for which there is no room is lost.
+    pub fn send(&mut self, peer: SocketAddrV4, data: &[u8]) {
+        if !self.outbox.push(peer, data, self.state.max_gso_segments()) {
+            self.counts.unsent += 1;
+        }
+    }
+
+    /// Gives the kernel what it takes of the queue; pending while something is left.
+    pub fn flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while let Some(run) = self.outbox.front() {
+            let (count, bytes) = (run.count().max(1) as u64, run.bytes.len() as u64);
+            let transmit = Transmit {
+                destination: SocketAddr::V4(run.peer),
+                ecn: None,
+                contents: &run.bytes,
+                segment_size: (count > 1).then_some(run.segment),
+                src_ip: None,
+            };
+            let socket = &self.socket;
+            let sent = socket.try_io(Interest::WRITABLE, || {
+                self.state.try_send(UdpSockRef::from(socket), &transmit)
+            });
+            match sent {
+                Ok(()) => {
+                    self.counts.sent += count;
+                    self.counts.sent_bytes += bytes;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    match self.socket.poll_send_ready(cx) {
+                        Poll::Ready(Ok(())) => continue,
+                        Poll::Ready(Err(_)) | Poll::Pending => return Poll::Pending,
+                    }
+                }
+                Err(error) => {
+                    debug!(%error, peer = %run.peer, count, "datagrams are lost");
+                    self.counts.unsent += count;
+                }
+            }
+            self.outbox.pop();
+        }
+        Poll::Ready(())
+    }
+
+    fn receive(&mut self, into: &mut Vec<Arrival>) -> io::Result<()> {
+        let mut metas = [RecvMeta::default(); MESSAGES];
+        let mut chunks = self.buffer.chunks_mut(MESSAGE);
+        let mut slices: [IoSliceMut<'_>; MESSAGES] = std::array::from_fn(|_| {
+            IoSliceMut::new(chunks.next().expect("the buffer has room for every message"))
+        });
+        let socket = &self.socket;
+        let count = socket.try_io(Interest::READABLE, || {
+            self.state.recv(UdpSockRef::from(socket), &mut slices, &mut metas)
+        })?;
+        for (message, meta) in self.buffer.chunks(MESSAGE).zip(&metas[..count]) {
+            let SocketAddr::V4(peer) = meta.addr else { continue };
+            let message = Bytes::copy_from_slice(&message[..meta.len]);
+            self.counts.received_bytes += meta.len as u64;
+            let stride = meta.stride.max(1);
+            for start in (0..meta.len).step_by(stride) {
+                let datagram = message.slice(start..meta.len.min(start + stride));
+                self.counts.received += 1;
+                into.push((peer, datagram));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn open(at: SocketAddrV4) -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_nonblocking(true)?;
+    // With privileges beyond what the system allows everyone, without them up to that.
+    if setsockopt(&socket, sockopt::RcvBufForce, &KERNEL_BUFFER).is_err() {
+        socket.set_recv_buffer_size(KERNEL_BUFFER)?;
+    }
+    if setsockopt(&socket, sockopt::SndBufForce, &KERNEL_BUFFER).is_err() {
+        socket.set_send_buffer_size(KERNEL_BUFFER)?;
+    }
+    socket.bind(&at.into())?;
+    UdpSocket::from_std(socket.into())
+}
+
+/// Returns the address from which this machine speaks to `peer` now; `None` without a route.
+pub fn address_towards(peer: SocketAddrV4) -> Option<Ipv4Addr> {
+    let socket = std::net::UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+    socket.connect(peer).ok()?;
+    match socket.local_addr().ok()? {
+        SocketAddr::V4(own) => Some(*own.ip()),
+        SocketAddr::V6(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(5);
+
+    fn wan() -> (Wan, SocketAddrV4) {
+        let wan = Wan::bind(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let at = SocketAddrV4::new(Ipv4Addr::LOCALHOST, wan.port());
+        (wan, at)
+    }
+
+    async fn received(wan: &mut Wan, count: usize) -> Vec<Arrival> {
+        let mut arrived = Vec::new();
+        while arrived.len() < count {
+            let mut batch = Vec::new();
+            let receive = poll_fn(|cx| wan.poll_receive(cx, &mut batch));
+            timeout(LIMIT, receive).await.expect("what was sent on loopback arrives");
+            arrived.append(&mut batch);
+        }
+        arrived
+    }
+
+    #[tokio::test]
+    async fn datagrams_keep_their_bounds_and_order() {
+        let ((mut one, from), (mut other, to)) = (wan(), wan());
+        let sent: Vec<Vec<u8>> =
+            (0..100_u8).map(|number| vec![number; 1200 - usize::from(number % 3)]).collect();
+        for datagram in &sent {
+            one.send(to, datagram);
+        }
+        poll_fn(|cx| one.flush(cx)).await;
+        let arrived = received(&mut other, sent.len()).await;
+        assert!(arrived.iter().all(|(peer, _)| *peer == from));
+        let arrived: Vec<Vec<u8>> = arrived.iter().map(|(_, data)| data.to_vec()).collect();
+        assert_eq!(arrived, sent);
+        assert_eq!(one.counts().sent, 100);
+        assert_eq!(other.counts().received_bytes, one.counts().sent_bytes);
+    }
+
+    #[tokio::test]
+    async fn what_has_no_way_is_lost_and_the_socket_lives() {
+        let ((mut one, _), (mut other, to)) = (wan(), wan());
+        // A socket on loopback has no way to an address elsewhere.
+        one.send(SocketAddrV4::new(Ipv4Addr::new(198, 51, 100, 1), 9), b"lost");
+        one.send(to, b"arrives");
+        poll_fn(|cx| one.flush(cx)).await;
+        assert_eq!(received(&mut other, 1).await[0].1, "arrives");
+        assert_eq!((one.counts().sent, one.counts().unsent), (1, 1));
+    }
+
+    #[test]
+    fn the_address_towards_loopback_is_loopback() {
+        let peer = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 9);
+        assert_eq!(address_towards(peer), Some(Ipv4Addr::LOCALHOST));
+    }
+}
