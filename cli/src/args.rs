@@ -65,6 +65,16 @@ pub enum Command {
     Transparency(TransparencyArgs),
     /// Serves the simulated car on this machine's sockets until Ctrl-C.
     Vehicle(VehicleArgs),
+    /// Carries a vehicle's Ethernet port to a tester elsewhere, through a relay.
+    ///
+    /// Exit codes: 0 ended by Ctrl-C, 1 the relay or the other side ended it, 2 something in the
+    /// command line is wrong, 3 this machine cannot run it.
+    #[cfg(target_os = "linux")]
+    Bridge {
+        /// Which part of the bridge.
+        #[command(subcommand)]
+        role: crate::bridge::options::BridgeCommand,
+    },
 }
 
 /// Which scenarios to run, how often, and what to keep.

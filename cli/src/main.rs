@@ -9,10 +9,13 @@
 //! | `files` | the record and the capture of one run |
 //! | `display` | progress on a terminal |
 //! | `bridges`, `transparency` | bridges under test, and what of a wire is left with them |
+//! | `bridge` | relay, mechanic and technician (Linux) |
 //! | `check`, `list`, `vehicle` | the other commands |
 //! | `exit` | exit codes |
 
 mod args;
+#[cfg(target_os = "linux")]
+mod bridge;
 mod bridges;
 mod check;
 mod compare;
@@ -46,6 +49,8 @@ fn main() -> ExitCode {
         Command::Bridges { files, json } => bridges::bridges(&files, json),
         Command::Transparency(args) => transparency::transparency(&args),
         Command::Vehicle(args) => vehicle::vehicle(&args),
+        #[cfg(target_os = "linux")]
+        Command::Bridge { role } => bridge::bridge(&role),
     };
     exit.into()
 }

@@ -5,6 +5,8 @@
 //! * [`machine`], [`lan`]: what a session needs of endpoint and Ethernet port.
 //! * [`wan`], [`outbox`]: the UDP socket, in batches.
 //! * [`relay_name`], [`relay_watch`]: where the relay is, and whether it or we moved.
+//! * [`service`]: each role from start to end.
+//! * [`tap_address`]: the technician's adapter beside the other ones.
 //! * [`status`]: how a session stands.
 //! * [`error`]: why this machine cannot.
 
@@ -15,8 +17,10 @@ pub mod outbox;
 pub mod relay;
 pub mod relay_name;
 pub mod relay_watch;
+pub mod service;
 pub mod session;
 pub mod status;
+pub mod tap_address;
 pub mod wan;
 
 pub use error::BridgeError;
@@ -24,6 +28,11 @@ pub use lan::Lan;
 pub use machine::Machine;
 pub use relay::{RelayHappening, RelayService, RelayStatus};
 pub use relay_name::{NameError, RelayName};
+pub use service::{
+    Entry, MechanicOptions, MechanicPort, TechnicianOptions, default_listen, run_mechanic,
+    run_relay, run_technician, seed,
+};
 pub use session::{Happening, Session, Summary};
 pub use status::{Passed, Phase, Status};
+pub use tap_address::TapAddress;
 pub use wan::WanCounts;

@@ -89,7 +89,7 @@ async fn serve_until(
 ///
 /// From the call on, not from the first poll, neither ends the process by itself.
 #[cfg(unix)]
-fn interrupted() -> Result<impl Future<Output = ()>, LiveError> {
+pub(crate) fn interrupted() -> Result<impl Future<Output = ()>, LiveError> {
     use tokio::signal::unix::{SignalKind, signal};
 
     let handler =

@@ -4,6 +4,9 @@ use std::io;
 use std::task::{Context, Poll};
 
 use node::PortInput;
+use tracing::warn;
+
+use crate::port::{Carrier, Port};
 
 /// An Ethernet port that can be polled.
 pub trait Lan {
@@ -13,4 +16,24 @@ pub trait Lan {
     fn send(&mut self, frame: &[u8]) -> io::Result<()>;
     /// Shows or hides carrier to what is behind the port, where the port can.
     fn set_carrier(&mut self, up: bool);
+}
+
+impl Lan for Port {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<PortInput>> {
+        Self::poll(self, cx)
+    }
+
+    fn send(&mut self, frame: &[u8]) -> io::Result<()> {
+        Self::send(self, frame)
+    }
+
+    fn set_carrier(&mut self, up: bool) {
+        match Self::set_carrier(self, up) {
+            Ok(Carrier::Switched) => {}
+            Ok(Carrier::Silent) => {
+                warn!(adapter = self.name(), "the driver cannot show that the link is down");
+            }
+            Err(error) => warn!(%error, adapter = self.name(), up, "carrier not switched"),
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use bridge::guard::Assessment;
 use bridge::{BridgeEvent, EndReason, Flow, Refusal, Sample};
 use node::{Duration, Instant};
 
@@ -73,6 +74,8 @@ pub struct Status {
     pub inbound: Passed,
     /// Frames that were not carried.
     pub dropped: u64,
+    /// What the guard thinks; `None` until it has said so.
+    pub guard: Option<Assessment>,
     samples: VecDeque<Sample>,
 }
 
@@ -86,6 +89,7 @@ impl Default for Status {
             outbound: Passed::default(),
             inbound: Passed::default(),
             dropped: 0,
+            guard: None,
             samples: VecDeque::with_capacity(SAMPLES),
         }
     }
@@ -113,6 +117,8 @@ impl Status {
                 self.samples.push_back(*sample);
             }
             BridgeEvent::Dropped { .. } => self.dropped += 1,
+            BridgeEvent::Guard(assessment) => self.guard = Some(*assessment),
+            BridgeEvent::Programming { .. } => {}
             BridgeEvent::Ended(reason) => self.part(Phase::Ended(*reason)),
         }
     }
@@ -122,12 +128,9 @@ impl Status {
         self.samples.back().map(|sample| sample.rtt)
     }
 
-    /// The mean difference between one round trip and the next.
+    /// How much successive round trips differ.
     pub fn jitter(&self) -> Option<Duration> {
-        let pairs = self.samples.iter().zip(self.samples.iter().skip(1));
-        let steps: Vec<Duration> = pairs.map(|(a, b)| a.rtt.abs_diff(b.rtt)).collect();
-        let count = u32::try_from(steps.len()).ok().filter(|count| *count > 0)?;
-        Some(steps.iter().sum::<Duration>() / count)
+        self.samples.back().map(|sample| sample.jitter)
     }
 
     /// What this side sent of late, and how much of it was lost.
@@ -150,6 +153,7 @@ fn sum(flows: impl Iterator<Item = Flow>) -> Flow {
     flows.fold(Flow::default(), |sum, flow| Flow {
         sent: sum.sent + flow.sent,
         lost: sum.lost + flow.lost,
+        bytes: sum.bytes + flow.bytes,
     })
 }
 
@@ -158,19 +162,9 @@ mod tests {
     use super::*;
 
     fn sample(rtt: u64, sent: u64, lost: u64) -> BridgeEvent {
-        let flow = Flow { sent, lost };
-        let rtt = Duration::from_millis(rtt);
-        BridgeEvent::Sample(Sample { rtt, outbound: flow, inbound: Flow::default() })
-    }
-
-    #[test]
-    fn jitter_is_the_mean_step_between_round_trips() {
-        let mut status = Status::default();
-        for rtt in [20, 26, 24] {
-            status.note(Instant::ZERO, &sample(rtt, 0, 0));
-        }
-        assert_eq!(status.rtt(), Some(Duration::from_millis(24)));
-        assert_eq!(status.jitter(), Some(Duration::from_millis(4)));
+        let outbound = Flow { sent, lost, bytes: 0 };
+        let (rtt, jitter, span) = (Duration::from_millis(rtt), Duration::ZERO, Duration::ZERO);
+        BridgeEvent::Sample(Sample { rtt, jitter, span, outbound, inbound: Flow::default() })
     }
 
     #[test]
@@ -180,7 +174,7 @@ mod tests {
         for _ in 0..SAMPLES {
             status.note(Instant::ZERO, &sample(1, 10, 1));
         }
-        assert_eq!(status.outbound_flow(), Flow { sent: 160, lost: 16 });
+        assert_eq!(status.outbound_flow(), Flow { sent: 160, lost: 16, bytes: 0 });
     }
 
     #[test]

@@ -1,0 +1,161 @@
+//! Each role of the bridge from start to end: what `benchcar bridge` runs.
+
+use std::fs::File;
+use std::future::Future;
+use std::io::Read;
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+use bridge::guard::GuardConfig;
+use bridge::{Carry, EndpointConfig, Mechanic, OrderNumber, RelayConfig, Technician};
+use node::{Instant, Seed};
+use tokio::runtime;
+
+use super::relay::{RelayHappening, RelayService, RelayStatus};
+use super::session::{Happening, Session, Summary};
+use super::status::Status;
+use super::tap_address::{self, TapAddress};
+use super::{BridgeError, Lan, Machine, RelayName};
+use crate::LiveError;
+use crate::port::Port;
+use crate::vehicle::interrupted;
+
+/// Largest IP packet of a TAP device, in bytes.
+const TAP_MTU: u16 = 1500;
+
+/// Which order an endpoint enters, and by which relay.
+#[derive(Clone)]
+pub struct Entry {
+    /// The relay.
+    pub relay: RelayName,
+    /// The order.
+    pub order: OrderNumber,
+    /// What both sides of the order know.
+    pub passcode: String,
+}
+
+/// What a technician's side is told.
+#[derive(Clone)]
+pub struct TechnicianOptions {
+    /// The order.
+    pub entry: Entry,
+    /// Name of the TAP device that is made.
+    pub tap: String,
+    /// The address it gets.
+    pub address: TapAddress,
+    /// What is measured against which limits.
+    pub guard: GuardConfig,
+}
+
+/// The Ethernet port on the mechanic's side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MechanicPort {
+    /// An adapter of this machine, used by the bridge alone.
+    Adapter(String),
+    /// A TAP device that is made, for a bridge or a program of this machine.
+    Tap(String),
+}
+
+/// What a mechanic's side is told.
+#[derive(Clone)]
+pub struct MechanicOptions {
+    /// The order.
+    pub entry: Entry,
+    /// Where the vehicle is.
+    pub port: MechanicPort,
+    /// How frames ride.
+    pub carry: Carry,
+}
+
+/// Runs the technician's side until the process is interrupted or the endpoint gives up.
+pub fn run_technician(
+    options: TechnicianOptions,
+    observe: impl FnMut(Instant, &Status, Happening<'_>),
+) -> Result<Summary, BridgeError> {
+    run(async {
+        let stop = interrupted()?;
+        let seed = seed()?;
+        let mut port = Port::tap(&options.tap, TAP_MTU)?;
+        tap_address::refuse_routers(port.name());
+        // Until the vehicle's side says that there is link, there is none.
+        Lan::set_carrier(&mut port, false);
+        let mut chance = seed.stream("bridge/tap/address");
+        if let Some((address, prefix)) = options.address.draw(&mut chance) {
+            tap_address::assign(port.name(), address, prefix).await?;
+        }
+        let (relay, mut config) = enter(&options.entry).await?;
+        config.guard = options.guard;
+        let machine = Technician::new(config, seed);
+        carry(machine, port, options.entry.relay, relay, stop, observe).await
+    })
+}
+
+/// Runs the mechanic's side until the process is interrupted or the endpoint gives up.
+pub fn run_mechanic(
+    options: MechanicOptions,
+    observe: impl FnMut(Instant, &Status, Happening<'_>),
+) -> Result<Summary, BridgeError> {
+    run(async {
+        let stop = interrupted()?;
+        let seed = seed()?;
+        let port = match &options.port {
+            MechanicPort::Adapter(name) => Port::raw(name)?,
+            MechanicPort::Tap(name) => Port::tap(name, TAP_MTU)?,
+        };
+        let (relay, mut config) = enter(&options.entry).await?;
+        config.carry = options.carry;
+        let machine = Mechanic::new(config, seed);
+        carry(machine, port, options.entry.relay, relay, stop, observe).await
+    })
+}
+
+/// Runs a relay until the process is interrupted.
+pub fn run_relay(
+    listen: SocketAddrV4,
+    config: RelayConfig,
+    observe: impl FnMut(Instant, RelayHappening<'_>),
+) -> Result<RelayStatus, BridgeError> {
+    run(async {
+        let stop = interrupted()?;
+        Ok(RelayService::start(listen, config, seed()?)?.run(stop, observe).await)
+    })
+}
+
+/// Draws from the system what everything random of one process comes from.
+pub fn seed() -> Result<Seed, LiveError> {
+    let refused = |source| LiveError::System { what: "random number", source };
+    let mut bytes = [0; 8];
+    let mut source = File::open("/dev/urandom").map_err(refused)?;
+    source.read_exact(&mut bytes).map_err(refused)?;
+    Ok(Seed(u64::from_ne_bytes(bytes)))
+}
+
+fn run<T>(work: impl Future<Output = Result<T, BridgeError>>) -> Result<T, BridgeError> {
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| LiveError::System { what: "poller", source })?;
+    runtime.block_on(work)
+}
+
+async fn enter(entry: &Entry) -> Result<(SocketAddrV4, EndpointConfig), BridgeError> {
+    let found = entry.relay.resolve().await;
+    let unknown = |source| BridgeError::RelayUnknown { name: entry.relay.clone(), source };
+    let relay = *found.map_err(unknown)?.first().expect("a name that resolves has an address");
+    Ok((relay, EndpointConfig::new(relay, entry.order, &entry.passcode)))
+}
+
+async fn carry<M: Machine>(
+    machine: M,
+    port: Port,
+    name: RelayName,
+    relay: SocketAddrV4,
+    stop: impl Future<Output = ()>,
+    observe: impl FnMut(Instant, &Status, Happening<'_>),
+) -> Result<Summary, BridgeError> {
+    Session::start(machine, port, name, relay)?.run(stop, observe).await
+}
+
+/// Where a relay listens when nothing else is said.
+pub fn default_listen() -> SocketAddrV4 {
+    SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, bridge::config::RELAY_PORT)
+}
