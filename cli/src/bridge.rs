@@ -43,6 +43,33 @@ impl From<String> for Trouble {
     }
 }
 
+/// Refusals of the present second: whoever knocks often must not fill the log.
+#[derive(Default)]
+struct Refused {
+    count: u64,
+}
+
+impl Refused {
+    /// How many are told one by one in a second.
+    const TOLD: u64 = 5;
+
+    /// Returns whether a line is to be told by itself.
+    fn is_told(&mut self, line: &Line) -> bool {
+        if line.name != "refused" {
+            return true;
+        }
+        self.count += 1;
+        self.count <= Self::TOLD
+    }
+
+    /// Returns what there is to tell of the others, and begins a new second.
+    fn rest(&mut self) -> Option<Line> {
+        let more = std::mem::take(&mut self.count).checked_sub(Self::TOLD + 1)? + 1;
+        let text = format!("{more} more refused within a second");
+        Some(Line { name: "refused-more", data: json!({ "count": more }), text })
+    }
+}
+
 /// Runs one role until Ctrl-C.
 pub fn bridge(command: &BridgeCommand) -> Exit {
     let outcome = match command {
@@ -73,11 +100,15 @@ fn relay(args: &RelayArgs) -> Result<Exit, Trouble> {
         control_per_second: args.control_rate,
         ..RelayConfig::default()
     };
+    let mut refused = Refused::default();
     let status = run_relay(args.listen, config, |at, happening| {
-        if let Some(line) = words::of_relay(&happening) {
+        if let Some(line) = words::of_relay(&happening).filter(|line| refused.is_told(line)) {
             teller.tell(at, line);
         }
         if let RelayHappening::Second(status) = happening {
+            if let Some(line) = refused.rest() {
+                teller.tell(at, line);
+            }
             let (out, into) = teller.rates(status.wan.sent_bytes, status.wan.received_bytes);
             let counters = status.counters;
             let data = json!({
@@ -221,5 +252,21 @@ fn over(teller: &mut Teller, summary: &Summary) -> Exit {
             eprintln!("benchcar: {why}\n{remedy}");
             Exit::Failed
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_refusals_are_counted_and_few_are_told() {
+        let line = |name| Line { name, data: json!({}), text: String::new() };
+        let mut refused = Refused::default();
+        let told = (0..20).filter(|_| refused.is_told(&line("refused"))).count();
+        assert_eq!(told, 5);
+        assert!(refused.is_told(&line("offered")));
+        assert_eq!(refused.rest().unwrap().data["count"], 15);
+        assert!(refused.rest().is_none());
     }
 }
