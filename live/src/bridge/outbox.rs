@@ -10,7 +10,13 @@ const SEGMENTS: usize = 64;
 const RUN_BYTES: usize = 65_000;
 
 /// Most runs that wait; more datagrams are lost, as on a full link.
-const RUNS: usize = 64;
+const RUNS: usize = 1024;
+
+/// Most bytes that wait.
+const WAITING_BYTES: usize = 4 << 20;
+
+/// Most buffers kept for later runs.
+const SPARE: usize = 32;
 
 /// How many runs are looked through for one that takes another datagram.
 const LOOK_BACK: usize = 4;
@@ -45,6 +51,7 @@ impl Run {
 #[derive(Debug, Default)]
 pub struct Outbox {
     runs: VecDeque<Run>,
+    waiting: usize,
     spare: Vec<Vec<u8>>,
 }
 
@@ -53,6 +60,9 @@ impl Outbox {
     ///
     /// `segments` is how many the kernel cuts from one run at present.
     pub fn push(&mut self, peer: SocketAddrV4, data: &[u8], segments: usize) -> bool {
+        if self.waiting + data.len() > WAITING_BYTES {
+            return false;
+        }
         let recent = self.runs.iter_mut().rev().take(LOOK_BACK);
         let last = recent.into_iter().find(|run| run.peer == peer);
         if let Some(run) = last
@@ -60,6 +70,7 @@ impl Outbox {
         {
             run.bytes.extend_from_slice(data);
             run.is_open = data.len() == run.segment;
+            self.waiting += data.len();
             return true;
         }
         if self.runs.len() == RUNS {
@@ -68,6 +79,7 @@ impl Outbox {
         let mut bytes = self.spare.pop().unwrap_or_default();
         bytes.extend_from_slice(data);
         let is_open = !data.is_empty();
+        self.waiting += data.len();
         self.runs.push_back(Run { peer, segment: data.len(), bytes, is_open });
         true
     }
@@ -80,9 +92,12 @@ impl Outbox {
     /// Takes the oldest run away; its buffer is used again.
     pub fn pop(&mut self) {
         if let Some(run) = self.runs.pop_front() {
-            let mut bytes = run.bytes;
-            bytes.clear();
-            self.spare.push(bytes);
+            self.waiting -= run.bytes.len();
+            if self.spare.len() < SPARE {
+                let mut bytes = run.bytes;
+                bytes.clear();
+                self.spare.push(bytes);
+            }
         }
     }
 }
@@ -134,10 +149,15 @@ mod tests {
         assert_eq!(runs, [(1, 1400, 46), (1, 1400, 4)]);
     }
 
-    #[test]
-    fn a_full_outbox_takes_no_more() {
+    #[rstest]
+    #[case::many_small(1, RUNS)]
+    #[case::few_large(9000, WAITING_BYTES / 9000)]
+    fn a_full_outbox_takes_no_more(#[case] length: usize, #[case] room: usize) {
         let mut outbox = Outbox::default();
-        let taken = (0..1000).filter(|port| outbox.push(peer(*port), b"x", 64)).count();
-        assert_eq!(taken, RUNS);
+        let data = vec![7; length];
+        let taken = (0..5000).filter(|port| outbox.push(peer(*port), &data, 64)).count();
+        assert_eq!(taken, room);
+        outbox.pop();
+        assert!(outbox.push(peer(1), &data, 64));
     }
 }
