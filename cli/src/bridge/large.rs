@@ -33,9 +33,6 @@ mod tests {
     #[test]
     fn digits_stand_side_by_side() {
         let rows: Vec<String> = large("1 2").lines().map(str::to_owned).collect();
-        assert_eq!(
-            rows,
-            [" █       ███", "██         █", " █       ███", " █       █", "███      ███"]
-        );
+        assert_eq!(rows, [" █     ███", "██       █", " █     ███", " █     █", "███    ███"]);
     }
 }
