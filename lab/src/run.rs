@@ -313,6 +313,7 @@ impl<'a, S: Stage> Run<'a, S> {
             ends: ecus.into_iter().map(|(name, found)| (name, found.ends)).collect(),
             gateway_resets,
             virtual_s: seconds(now - Instant::ZERO),
+            completed_s: seconds(self.observed.finished.unwrap_or(now) - Instant::ZERO),
             wall_s: 0.0,
             frames: self.stage.frames(),
             digest: self.stage.digest(),

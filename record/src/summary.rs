@@ -32,6 +32,10 @@ pub struct Summary {
     pub gateway_resets: u32,
     /// Length of the run in seconds of its own clock.
     pub virtual_s: f64,
+    /// When the tester was done, in seconds of the run's clock since the run began; what comes
+    /// after shows how the car comes to rest.
+    #[serde(default)]
+    pub completed_s: f64,
     /// Length of the run in seconds of the machine's clock.
     pub wall_s: f64,
     /// Frames that entered any link.

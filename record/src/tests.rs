@@ -73,6 +73,7 @@ pub fn summary() -> Summary {
         ends: BTreeMap::from([("egs".into(), "stranded".into())]),
         gateway_resets: 2,
         virtual_s,
+        completed_s: 12.5,
         wall_s: 0.004,
         frames: 4_096,
         digest: "00112233445566778899aabbccddeeff".into(),

@@ -222,8 +222,8 @@ fn row(file: String, setting: String, pairs: &[&Pair]) -> Row {
         judged: judged.len(),
         agreed: judged.iter().filter(|pair| pair.agrees()).count(),
         unjudged: pairs.len() - judged.len(),
-        simulated_s: median(judged.iter().map(|pair| pair.simulated.virtual_s).collect()),
-        live_s: median(judged.iter().map(|pair| pair.live.virtual_s).collect()),
+        simulated_s: median(judged.iter().map(|pair| pair.simulated.completed_s).collect()),
+        live_s: median(judged.iter().map(|pair| pair.live.completed_s).collect()),
         ratio: median(ratios),
         range: (least, most),
     }
@@ -234,7 +234,7 @@ fn is_judged(run: &Summary) -> bool {
 }
 
 fn ratio(pair: &Pair) -> f64 {
-    pair.live.virtual_s / pair.simulated.virtual_s
+    pair.live.completed_s / pair.simulated.completed_s
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -261,7 +261,7 @@ mod tests {
     }
 
     fn timed(seconds: f64) -> Summary {
-        Summary { virtual_s: seconds, ..passed() }
+        Summary { completed_s: seconds, ..passed() }
     }
 
     fn of(pairs: impl IntoIterator<Item = Pair>) -> Agreement {
