@@ -154,14 +154,25 @@ impl Checks {
     /// Does what is due, and goes on to the next round and the next check.
     fn advance(&mut self, now: Instant) {
         loop {
-            while let Some((_, deed)) = self.stimuli.pop_front_if(|(at, _)| *at <= now) {
+            while let Some((at, deed)) = self.stimuli.pop_front_if(|(at, _)| *at <= now) {
                 self.perform(now, deed);
+                self.put_off(now - at);
             }
             if self.checks.is_empty() || !self.is_round_over(now) {
                 return;
             }
             self.next_round(now);
         }
+    }
+
+    /// Puts off what is still to be done, so that a driver that was late makes no burst of it: what
+    /// a burst loses is not the bridge's fault.
+    fn put_off(&mut self, late: Duration) {
+        if late.is_zero() {
+            return;
+        }
+        self.stimuli.iter_mut().for_each(|(at, _)| *at += late);
+        self.deadline.iter_mut().for_each(|at| *at += late);
     }
 
     fn perform(&mut self, now: Instant, deed: Deed) {
@@ -259,5 +270,30 @@ impl Node for Checks {
 
     fn poll_output(&mut self) -> Option<Deed> {
         self.output.pop_front()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_driver_that_is_late_makes_no_burst() {
+        let mut checks = Checks::new(Options {
+            claims: BTreeSet::new(),
+            mtu: 1500,
+            relay: false,
+            link: true,
+            idle: IDLE,
+            excused: BTreeMap::new(),
+        });
+        let at = [0, 1, 2].map(Instant::from_millis);
+        checks.stimuli = at.map(|at| (at, Deed::Relay(true))).into();
+        checks.deadline = Some(Instant::from_millis(20));
+        checks.handle_timeout(Instant::from_millis(10));
+        assert_eq!(std::iter::from_fn(|| checks.poll_output()).count(), 1);
+        let left: Vec<Instant> = checks.stimuli.iter().map(|(at, _)| *at).collect();
+        assert_eq!(left, [11, 12].map(Instant::from_millis));
+        assert_eq!(checks.deadline, Some(Instant::from_millis(30)));
     }
 }

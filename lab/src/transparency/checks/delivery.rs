@@ -74,7 +74,7 @@ pub fn all() -> [Delivery; 7] {
         Delivery {
             name: "loss",
             frames: stream,
-            spacing: Duration::from_micros(500),
+            spacing: Duration::from_millis(1),
             harm: "frames are lost where the way loses none",
             ..every
         },
