@@ -66,8 +66,8 @@ struct Engine<E> {
 }
 
 impl<E: End> Engine<E> {
-    /// Asks for exact timers, and for a real-time priority where spinning is to be exact; neither
-    /// is needed, both are worth having.
+    /// Asks for exact timers and, for a thread that sleeps, a real-time priority, so that a busy
+    /// machine does not make frames late; neither is needed, both are worth having.
     fn prepare_thread(&mut self, options: &Options) {
         if let Some(processor) = options.processor
             && let Err(error) = keep_to(processor)
@@ -77,7 +77,7 @@ impl<E: End> Engine<E> {
         if let Err(error) = nix::sys::prctl::set_timerslack(1) {
             debug!(%error, "timers stay as exact as the system makes them");
         }
-        if options.pace != Pace::Hybrid {
+        if options.pace == Pace::Spin {
             return;
         }
         let policy = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo);

@@ -8,14 +8,14 @@ use node::Duration;
 /// How the engine waits for the next frame: the more exact, the more of a processor it takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Pace {
-    /// Sleeps until the deadline, to the nanosecond as far as the kernel wakes it in time.
+    /// Sleeps until the deadline, to the nanosecond as far as the kernel wakes it in time; on a
+    /// real-time priority where this user may have one.
     #[default]
     Epoll,
     /// Sleeps until shortly before the deadline, then spins, and for as long after whatever
-    /// happened, since frames come in company; on a real-time priority where this user may have
-    /// one.
+    /// happened, since frames come in company; on a real-time priority as well.
     Hybrid,
-    /// Never sleeps: a processor of its own.
+    /// Never sleeps: a processor of its own, on an ordinary priority.
     Spin,
 }
 
