@@ -19,6 +19,7 @@ impl Delay {
         match self.distribution {
             Distribution::Uniform => self.uniform(draw),
             Distribution::Normal => self.normal(draw),
+            Distribution::Pareto => self.pareto(draw),
         }
     }
 
@@ -26,6 +27,15 @@ impl Delay {
         let jitter = self.jitter.min(JITTER_MAX);
         let above_lowest = ((u128::from(draw) * u128::from(jitter * 2 + 1)) >> 64) as u64;
         self.nanos.saturating_add(above_lowest).saturating_sub(jitter)
+    }
+
+    fn pareto(&self, draw: u64) -> u64 {
+        let away = heavy_tail(draw) * self.jitter as f64;
+        if away < 0.0 {
+            self.nanos.saturating_sub(-away as u64)
+        } else {
+            self.nanos.saturating_add(away as u64)
+        }
     }
 
     fn normal(&self, draw: u64) -> u64 {
@@ -51,6 +61,21 @@ fn deviation(draw: u64) -> f64 {
     let denominator = 1.0 + t * (1.432_788 + t * (0.189_269 + t * 0.001_308));
     (t - numerator / denominator).clamp(0.0, CUT)
 }
+
+/// Returns how many standard deviations away from the mean a draw from a Pareto distribution of
+/// shape 3 lies: from -0.577 up to [`PARETO_CUT`].
+///
+/// With the least value 1, its mean is 3/2, its variance 3/4, and a share `tail` of all values lies
+/// above the inverse cube root of `tail`. The software `cbrt` and `sqrt` of libm make every machine
+/// find the same.
+fn heavy_tail(draw: u64) -> f64 {
+    let tail = ((draw >> 11) + 1) as f64 / (1u64 << 53) as f64;
+    let away = (1.0 / libm::cbrt(tail) - 1.5) / libm::sqrt(0.75);
+    away.min(PARETO_CUT)
+}
+
+/// Where the Pareto distribution is cut off, in standard deviations.
+const PARETO_CUT: f64 = 20.0;
 
 /// The bit of a draw that says on which side of the middle the delay lies.
 const SIDE: u64 = 1;
@@ -93,6 +118,23 @@ mod tests {
         assert!(nanos.abs_diff(millis * 1_000_000) < 1_000, "{nanos}");
     }
 
+    #[rstest]
+    #[case::least(u64::MAX, -0.577_350)]
+    #[case::median(1 << 63, -0.277_219)]
+    #[case::one_in_a_hundred(whole_tail(0.01), 3.627_594)]
+    #[case::one_in_a_thousand(whole_tail(0.001), 9.814_955)]
+    #[case::cut_off(0, PARETO_CUT)]
+    fn pareto_follows_the_quantiles(#[case] draw: u64, #[case] sigmas: f64) {
+        assert!((heavy_tail(draw) - sigmas).abs() < 1e-5, "{}", heavy_tail(draw));
+    }
+
+    #[test]
+    fn pareto_draws_are_pinned() {
+        let draws = [0, 1, 0x0123_4567_89AB_CDEF, 1 << 63, u64::MAX - 1, u64::MAX];
+        let delays = draws.map(|draw| delay(Distribution::Pareto).of(draw));
+        insta::assert_debug_snapshot!(delays);
+    }
+
     #[test]
     fn normal_draws_are_pinned() {
         let draws = [0, 1, 0x0123_4567_89AB_CDEF, 1 << 63, u64::MAX - 1, u64::MAX];
@@ -113,8 +155,21 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_pareto_delay_is_never_negative_nor_wraps() {
+        let distribution = Distribution::Pareto;
+        let jitter = u64::MAX;
+        assert_eq!(Delay { nanos: 1_000, jitter, distribution }.of(u64::MAX), 0);
+        assert_eq!(Delay { nanos: 1_000, jitter, distribution }.of(0), u64::MAX);
+    }
+
     fn delay(distribution: Distribution) -> Delay {
         Delay { nanos: 15_000_000, jitter: 2_000_000, distribution }
+    }
+
+    /// The draw whose tail probability is `probability`.
+    fn whole_tail(probability: f64) -> u64 {
+        ((probability * (1u64 << 53) as f64) as u64) << 11
     }
 
     /// The draw whose tail probability on one side is `probability`.

@@ -75,6 +75,8 @@ pub enum LossReason {
     Random,
     /// It came during a blackout.
     Blackout,
+    /// It was longer than the path carries.
+    TooLong,
     /// The queue before the bottleneck was full.
     Queue,
     /// It was damaged, and its link layer discards damaged frames.
@@ -89,6 +91,7 @@ impl LossReason {
             Self::Burst => "burst",
             Self::Random => "random",
             Self::Blackout => "blackout",
+            Self::TooLong => "too long",
             Self::Queue => "queue",
             Self::Damaged => "damaged",
         }
@@ -122,6 +125,8 @@ pub struct Counters {
     pub lost_random: u64,
     /// Frames that came during a blackout.
     pub lost_blackout: u64,
+    /// Frames longer than the path carries.
+    pub lost_too_long: u64,
     /// Frames the full queue refused.
     pub lost_queue: u64,
     /// Frames discarded because they were damaged.
@@ -153,6 +158,7 @@ impl Counters {
             LossReason::Burst => &mut self.lost_burst,
             LossReason::Random => &mut self.lost_random,
             LossReason::Blackout => &mut self.lost_blackout,
+            LossReason::TooLong => &mut self.lost_too_long,
             LossReason::Queue => &mut self.lost_queue,
             LossReason::Damaged => &mut self.lost_damaged,
         }

@@ -9,7 +9,7 @@ use crate::units::{BitRate, ByteSize, DurationText, Percent};
 
 /// What one direction of a link does to frames. What is not named does not happen.
 ///
-/// A frame passes the models in this order: drop list, burst, loss, blackout, queue and rate,
+/// A frame passes the models in this order: drop list, burst, loss, blackout, MTU, queue and rate,
 /// corruption, delay with jitter, reordering, duplication. What is lost takes no place in the
 /// queue. The parameters of the moment a frame enters decide about it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -21,7 +21,8 @@ pub struct Impairment {
     /// Time every frame spends on the way, such as `15ms`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delay: Option<DurationText>,
-    /// How much the delay varies: half the width when uniform, the standard deviation when normal.
+    /// How much the delay varies: half the width when uniform, else the standard
+    /// deviation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jitter: Option<DurationText>,
     /// How the delay varies; uniform where nothing is said.
@@ -46,6 +47,10 @@ pub struct Impairment {
     /// given and nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queue: Option<ByteSize>,
+    /// Largest payload of an Ethernet frame that passes, such as `1400B`: longer frames are lost
+    /// without a word, as on a path that drops what it may not fragment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mtu: Option<ByteSize>,
     /// Share of frames that arrive twice.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duplicate: Option<Percent>,
@@ -75,6 +80,9 @@ pub enum Distribution {
     Uniform,
     /// Normal, cut off at four standard deviations and at zero.
     Normal,
+    /// Pareto of shape 3: never much below the middle, now and then far above it. Cut off at
+    /// twenty standard deviations.
+    Pareto,
 }
 
 /// Loss in bursts: the Gilbert–Elliott model, a good and a bad state with a loss rate each.
@@ -234,6 +242,7 @@ impl Impairment {
             drop: self.drop.clone().or_else(|| base.drop.clone()),
             rate: self.rate.or(base.rate),
             queue: self.queue.or(base.queue),
+            mtu: self.mtu.or(base.mtu),
             duplicate: self.duplicate.or(base.duplicate),
             corrupt: self.corrupt.or(base.corrupt),
             reorder: self.reorder.or(base.reorder),

@@ -154,6 +154,9 @@ impl<T: Payload> Link<T> {
         if self.parameters.is_black(now) {
             return FateOutcome::Lost(LossReason::Blackout);
         }
+        if self.parameters.longest.is_some_and(|longest| frame.len() as u64 > longest) {
+            return FateOutcome::Lost(LossReason::TooLong);
+        }
         let Some(left) = self.pass_bottleneck(now, frame.len()) else {
             return FateOutcome::Lost(LossReason::Queue);
         };

@@ -20,6 +20,8 @@ pub struct Parameters {
     pub rate: Option<BitRate>,
     /// Bytes.
     pub queue: u64,
+    /// Bytes of a frame, its Ethernet header included.
+    pub longest: Option<u64>,
     pub duplicate: Ratio,
     pub corrupt: Ratio,
     pub reorder: Ratio,
@@ -56,6 +58,7 @@ impl Parameters {
             drop,
             rate: impairment.rate,
             queue: impairment.queue.map_or(QUEUE, |size| size.0),
+            longest: impairment.mtu.map(|mtu| mtu.0.saturating_add(ETHERNET_HEADER)),
             duplicate: ratio(impairment.duplicate),
             corrupt: ratio(impairment.corrupt),
             reorder: ratio(impairment.reorder),
@@ -88,6 +91,9 @@ impl BurstModel {
 
 /// Bytes that may wait where a rate is given and no queue.
 const QUEUE: u64 = 256 << 10;
+
+/// Bytes before the payload of an Ethernet frame, which its MTU does not count.
+const ETHERNET_HEADER: u64 = 14;
 
 /// How long a frame is held back where nothing is said.
 const REORDER_BY: Duration = Duration::from_millis(10);

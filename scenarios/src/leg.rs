@@ -229,6 +229,7 @@ const KEYS: &[&str] = &[
     "drop",
     "rate",
     "queue",
+    "mtu",
     "duplicate",
     "corrupt",
     "reorder",

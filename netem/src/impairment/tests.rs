@@ -17,6 +17,7 @@ burst: { p: 0.1%, r: 30%, loss-in-bad: 50%, loss-in-good: 0.01% }
 drop: [12, 40]
 rate: 10Mbit/s
 queue: 256KiB
+mtu: 1400B
 duplicate: 0.01%
 corrupt: 0.02%
 reorder: 1%
@@ -47,7 +48,7 @@ fn what_cannot_be_read_is_refused_with_what_would_be_right() {
         "rate: 10Mbps",
         "queue: 256",
         "preset: wifi",
-        "distribution: pareto",
+        "distribution: poisson",
         "keep-order: maybe",
         "drop: [-1]",
         "burst: { p: 1% }",

@@ -58,6 +58,22 @@ fn a_full_queue_loses_what_comes_last_and_counts_it() {
 }
 
 #[test]
+fn a_frame_longer_than_the_mtu_is_lost_before_it_queues() {
+    let impairment = Impairment {
+        rate: BitRate::from_bits_per_second(8_000),
+        mtu: Some(ByteSize(100)),
+        ..Impairment::default()
+    };
+    let mut link = link(&impairment, 1);
+    let lens = [114, 115, 114];
+    for (i, len) in (0..).zip(lens) {
+        link.push(Instant::ZERO, frame(i, len));
+    }
+    assert_eq!(link.counters().lost_too_long, 1);
+    assert_eq!(drained(&mut link), [(ms_at(114), 0), (ms_at(228), 2)]);
+}
+
+#[test]
 fn a_frame_held_back_is_overtaken_by_the_next() {
     let change = Impairment { reorder: some(0), ..Impairment::default() };
     let impairment = Impairment { reorder: some(1_000), delay: some_ms(5), ..change.clone() };
@@ -174,6 +190,7 @@ proptest! {
         let width = match parameters.delay.distribution {
             Distribution::Uniform => parameters.delay.jitter,
             Distribution::Normal => 4 * parameters.delay.jitter,
+            Distribution::Pareto => parameters.delay.jitter,
         };
         let shortest = parameters.delay.nanos.saturating_sub(width);
         let serialise = parameters.rate.map_or(0, |rate| rate.nanos_for(LEN as u64));
