@@ -167,6 +167,11 @@ impl<A: Node<In = SocketEvent, Out = SocketAction>> Driver<A> {
         self.carry_out(now)
     }
 
+    /// Gives every connection the application opens a congestion control of its own.
+    pub fn set_congestion_control(&mut self, name: &str) {
+        self.sockets.set_congestion_control(name);
+    }
+
     /// Returns the application, for verbs that ask nothing of its sockets.
     pub fn app_mut(&mut self) -> &mut A {
         &mut self.app

@@ -25,6 +25,7 @@ use nix::sched::{CloneFlags, setns, unshare};
 
 pub use self::links::End;
 pub use self::obstacle::Obstacle;
+pub use self::settings::CongestionControl;
 use crate::LiveError;
 
 /// The network namespace of the calling thread, as the kernel shows it.

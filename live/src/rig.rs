@@ -109,7 +109,10 @@ impl Rig {
         site.enter()?;
         let (alarm, carrier, tester) = {
             let _guard = runtime.enter();
-            let tester = Driver::start(place, bench.tester(seed))?;
+            let mut tester = Driver::start(place, bench.tester(seed))?;
+            if congestion_control.per_socket {
+                tester.set_congestion_control(&congestion_control.name);
+            }
             (Alarm::new()?, CarrierWatch::new(ADAPTER)?, tester)
         };
         Ok(Self {
@@ -124,7 +127,7 @@ impl Rig {
             plug,
             crossing,
             home,
-            congestion_control,
+            congestion_control: congestion_control.name,
             alone_since: None,
             lateness: None,
             failure: None,

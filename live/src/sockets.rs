@@ -47,6 +47,8 @@ pub struct Sockets {
     next_accepted: u64,
     accept_again: Option<Instant>,
     totals: Totals,
+    /// What connections opened from here are given, where the kernel's choice is not wanted.
+    congestion_control: Option<String>,
     buffer: Box<[u8]>,
 }
 
@@ -83,8 +85,14 @@ impl Sockets {
             next_accepted: ConnectionId::FIRST_ACCEPTED,
             accept_again: None,
             totals: Totals::default(),
+            congestion_control: None,
             buffer: vec![0; BUFFER_SIZE].into_boxed_slice(),
         }
+    }
+
+    /// Gives every connection opened from now on a congestion control of its own.
+    pub fn set_congestion_control(&mut self, name: &str) {
+        self.congestion_control = Some(name.to_owned());
     }
 
     /// Adds what changed about link and address to `heard`.
@@ -312,7 +320,12 @@ impl Sockets {
             SocketAction::Unlisten { port } => drop(self.listeners.remove(&port)),
             SocketAction::Connect { connection, peer, timeout } => {
                 self.known.insert(connection);
-                let attempt = Connection::connect(self.place.address, peer, now + timeout);
+                let attempt = Connection::connect(
+                    self.place.address,
+                    peer,
+                    now + timeout,
+                    self.congestion_control.clone(),
+                );
                 self.connections.insert(connection, attempt);
             }
             SocketAction::Send { connection, data } => self.send(connection, &data, heard),

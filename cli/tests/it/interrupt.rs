@@ -26,7 +26,7 @@ fn an_interrupted_run_ends_soon_with_130_and_keeps_what_it_found() {
     let child = start(
         &[&["run", &path, "--json", "--repeat", "100000", "--jobs", "1"], &keep[..]].concat(),
     );
-    let first = records.join("long-seed1.ndjson");
+    let first = records.join("long-seed1.partial.ndjson");
     wait_for("record", || fs::metadata(&first).ok());
     signal(child.id(), "INT");
     let clock = Clock::start();

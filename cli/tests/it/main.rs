@@ -5,5 +5,6 @@ mod check;
 mod command;
 mod files;
 mod interrupt;
+mod live;
 mod run;
 mod vehicle;

@@ -3,6 +3,8 @@
 use std::fs;
 use std::io;
 
+use socket2::{Domain, Protocol, Socket, Type};
+
 use super::Namespace;
 use crate::LiveError;
 
@@ -10,6 +12,16 @@ const CONGESTION_CONTROL: &str = "net/ipv4/tcp_congestion_control";
 /// What every namespace may use: the kernel never restricts it. It repairs the loss of single
 /// segments as cubic does, and paces nothing.
 const UNRESTRICTED: &str = "reno";
+
+
+/// The congestion control in force in a namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CongestionControl {
+    /// What the kernel calls it.
+    pub name: String,
+    /// Whether it has to be given to each socket before it connects.
+    pub per_socket: bool,
+}
 
 /// What every namespace is given where the kernel has it: no IPv6 chatter, no packet refused for
 /// the way it came, nothing remembered of earlier connections.
@@ -36,17 +48,28 @@ impl Namespace {
         self.run(|| fs::write(path(name), value)).map_err(|source| self.refused(name, source))
     }
 
-    /// Pins the congestion control of every TCP socket born here from now on; returns the one in
-    /// force: Reno where this machine keeps the one asked for to itself
-    /// (`net.ipv4.tcp_allowed_congestion_control`).
-    pub fn pin_congestion_control(&self, algorithm: &str) -> Result<String, LiveError> {
-        if let Err(error) = self.set(CONGESTION_CONTROL, algorithm) {
-            tracing::info!(%error, algorithm, instead = UNRESTRICTED, "congestion control");
-            if let Err(error) = self.set(CONGESTION_CONTROL, UNRESTRICTED) {
-                tracing::warn!(%error, "the congestion control stays what it was");
-            }
+    /// Pins the congestion control of every TCP socket born here from now on, where the machine
+    /// lets a namespace have this one.
+    ///
+    /// Where it does not, sockets are born with `reno`, which is always allowed and paces nothing,
+    /// and each may be given another: see [`CongestionControl::per_socket`].
+    pub fn pin_congestion_control(&self, wanted: &str) -> Result<CongestionControl, LiveError> {
+        if self.set(CONGESTION_CONTROL, wanted).is_ok() {
+            return Ok(CongestionControl { name: wanted.to_owned(), per_socket: false });
         }
-        self.setting(CONGESTION_CONTROL)
+        if let Err(error) = self.set(CONGESTION_CONTROL, UNRESTRICTED) {
+            tracing::debug!(%error, "the congestion control stays what it was");
+        }
+        let tried = self.run(|| {
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
+            socket.set_tcp_congestion(wanted.as_bytes())
+        });
+        if let Err(error) = tried {
+            tracing::warn!(%error, wanted, "the congestion control is another");
+            let name = self.setting(CONGESTION_CONTROL)?;
+            return Ok(CongestionControl { name, per_socket: false });
+        }
+        Ok(CongestionControl { name: wanted.to_owned(), per_socket: true })
     }
 
     pub(super) fn settle(&self) -> Result<(), LiveError> {

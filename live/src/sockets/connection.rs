@@ -59,10 +59,21 @@ impl Connection {
         Self { state: State::Open(stream), outbox: BytesMut::new() }
     }
 
-    /// Begins to connect from `address` to `peer`.
-    pub fn connect(address: Ipv4Addr, peer: SocketAddrV4, deadline: Instant) -> Self {
+    /// Begins to connect from `address` to `peer`, with a congestion control of its own if named.
+    pub fn connect(
+        address: Ipv4Addr,
+        peer: SocketAddrV4,
+        deadline: Instant,
+        congestion_control: Option<String>,
+    ) -> Self {
         let attempt = Box::pin(async move {
             let socket = TcpSocket::new_v4()?;
+            #[cfg(target_os = "linux")]
+            if let Some(name) = congestion_control {
+                socket2::SockRef::from(&socket).set_tcp_congestion(name.as_bytes())?;
+            }
+            #[cfg(not(target_os = "linux"))]
+            drop(congestion_control);
             socket.bind(SocketAddrV4::new(address, 0).into())?;
             socket.connect(peer.into()).await
         });
