@@ -55,7 +55,8 @@ fn a_moment_in_real_time_is_judged_and_told_how_to_repeat() {
 #[test]
 fn a_machine_that_is_too_slow_shows_nothing() {
     let folder = folder("live-void");
-    let path = file(&folder, "moment.yaml", &MOMENT.replace("{ wait: 100ms }", "identify"));
+    let text = MOMENT.replace("100ms", "2s") + "network: { mechanic: { rtt: 20ms } }\n";
+    let path = file(&folder, "moment.yaml", &text);
     let ended = benchcar(&["run", "--live", "--json", &path, "--lateness-limit", "0s"]);
     if is_skipped(&ended) && ended.out.is_empty() {
         return;
