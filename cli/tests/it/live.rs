@@ -18,6 +18,9 @@ bridge: none
 steps: [{ wait: 100ms }]
 ";
 
+/// A network in which frames have a time to leave at, and so can be late.
+const SLOW: &str = "network: { mechanic: { rtt: 20ms } }";
+
 /// Lasts until it is ended.
 const LONG: &str = "
 scenario: A long wait
@@ -55,9 +58,10 @@ fn a_moment_in_real_time_is_judged_and_told_how_to_repeat() {
 #[test]
 fn a_machine_that_is_too_slow_shows_nothing() {
     let folder = folder("live-void");
-    let text = MOMENT.replace("100ms", "2s") + "network: { mechanic: { rtt: 20ms } }\n";
+    let text = MOMENT.replace("100ms", "2s").replace("bridge: none", SLOW);
     let path = file(&folder, "moment.yaml", &text);
-    let ended = benchcar(&["run", "--live", "--json", &path, "--lateness-limit", "0s"]);
+    let limit = ["--bridge", "wire", "--lateness-limit", "0s"];
+    let ended = benchcar(&[&["run", "--live", "--json", &path], &limit[..]].concat());
     if is_skipped(&ended) && ended.out.is_empty() {
         return;
     }

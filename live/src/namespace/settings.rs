@@ -13,7 +13,6 @@ const CONGESTION_CONTROL: &str = "net/ipv4/tcp_congestion_control";
 /// segments as cubic does, and paces nothing.
 const UNRESTRICTED: &str = "reno";
 
-
 /// The congestion control in force in a namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CongestionControl {
