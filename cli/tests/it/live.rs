@@ -82,7 +82,7 @@ fn a_killed_run_leaves_its_record_and_nothing_else(#[case] who: &str) {
         return;
     }
     let records = folder.join("records");
-    let child = start(&["run", "--live", &path, "--record", records.to_str().unwrap()]);
+    let mut child = start(&["run", "--live", &path, "--record", records.to_str().unwrap()]);
     let outer = child.id();
     let partial = records.join("long-seed1.partial.ndjson");
     wait_for("line", || fs::read_to_string(&partial).ok().filter(|text| text.lines().count() > 1));
@@ -94,6 +94,8 @@ fn a_killed_run_leaves_its_record_and_nothing_else(#[case] who: &str) {
         let ended = ended(child);
         assert_eq!(ended.code, 137, "{ended:?}");
         assert!(ended.err.contains("*.partial.*"), "{}", ended.err);
+    } else {
+        child.wait().unwrap();
     }
     assert!(Record::read(BufReader::new(File::open(&partial).unwrap())).unwrap().is_partial());
     assert_eq!(fs::read_dir(&records).unwrap().count(), 1);
