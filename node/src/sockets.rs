@@ -198,6 +198,8 @@ pub enum AddressPlan {
     },
     /// RFC 3927 link-local addressing with ARP probes.
     LinkLocal,
+    /// DHCP, and no address while nobody offers one.
+    Dhcp,
     /// DHCP; while nobody offers, RFC 3927, as the vehicle does.
     DhcpThenLinkLocal,
 }

@@ -65,7 +65,7 @@ impl Addressing {
                 self.link_local.stop();
                 self.link_local.start(now);
             }
-            AddressPlan::DhcpThenLinkLocal => {
+            AddressPlan::Dhcp | AddressPlan::DhcpThenLinkLocal => {
                 self.link_local.stop();
                 self.dhcp.start(now);
             }
@@ -151,17 +151,24 @@ impl Addressing {
             }
             Some(dhcp::Finding::Expired) => {
                 self.lose();
-                self.link_local.start(now);
+                self.fall_back(now);
             }
             Some(dhcp::Finding::NoOffer) => {
                 if self.current.is_some_and(|held| !held.address.is_link_local()) {
                     self.lose();
                 }
                 if !self.link_local.is_claimed() {
-                    self.link_local.start(now);
+                    self.fall_back(now);
                 }
             }
             None => {}
+        }
+    }
+
+    /// Does without a DHCP server, where the plan says so.
+    fn fall_back(&mut self, now: Instant) {
+        if self.plan == AddressPlan::DhcpThenLinkLocal {
+            self.link_local.start(now);
         }
     }
 

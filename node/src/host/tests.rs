@@ -120,6 +120,13 @@ fn hosts_without_a_server_end_on_link_local_addresses() {
 }
 
 #[test]
+fn a_host_that_waits_for_a_server_has_no_address_without_one() {
+    let mut wire = Wire::new(config(1, AddressPlan::LinkLocal), config(2, AddressPlan::Dhcp));
+    wire.run(Duration::from_secs(60));
+    assert_eq!(wire.hosts[1].address(), None);
+}
+
+#[test]
 fn the_retransmission_floor_is_the_profiles() {
     for profile in TcpProfile::ALL {
         let mut wire = connected_with(profile);
