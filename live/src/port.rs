@@ -5,6 +5,8 @@
 //! | `tap` | a port whose other end is this machine's kernel |
 //! | `raw` | a port whose other end is a cable or a veth peer |
 //! | `link` | its carrier, name, addresses and length limit, by netlink |
+//! | `intake` | what arrives, frame by frame |
+//! | `offload` | frames as on a wire, out of what the kernel hands over |
 //! | `adapters` | what ports there are |
 //!
 //! A port belongs to the network namespace of the thread that opens it, and may be used from any
@@ -12,7 +14,9 @@
 
 mod adapters;
 mod descriptor;
+mod intake;
 pub(crate) mod link;
+mod offload;
 mod raw;
 mod tap;
 #[cfg(test)]
@@ -22,12 +26,12 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
 use node::{Frame, PortInput};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-pub use self::adapters::{Adapter, adapters};
+pub use self::adapters::{Adapter, Kind, adapters};
+use self::intake::Intake;
 use self::link::Link;
 use self::raw::Raw;
 use self::tap::Tap;
@@ -36,8 +40,10 @@ use crate::netem::End;
 
 /// Bytes of an Ethernet header with one VLAN tag.
 const HEADER: usize = 18;
-/// The longest frame that can arrive, in bytes: a port with offloads shows what was never on a wire.
-const LONGEST: usize = 65_600;
+/// Bytes of one without.
+const ETHERNET: usize = 14;
+/// Frames swallowed in one go before the task lets the runtime look around.
+const SWALLOWED_PER_POLL: u32 = 256;
 
 /// One Ethernet port.
 pub struct Port {
@@ -46,8 +52,10 @@ pub struct Port {
     io: Io,
     link: Link,
     told: Option<bool>,
-    switched_off: bool,
-    buffer: Box<[u8]>,
+    /// Whether a network port was on before it was opened.
+    found_up: bool,
+    off: Off,
+    intake: Intake,
     counts: Counts,
 }
 
@@ -69,6 +77,14 @@ pub enum Carrier {
     Silent,
 }
 
+/// Whether the port was told to show no carrier, and what came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Off {
+    No,
+    Switched,
+    Silent,
+}
+
 enum Io {
     Tap(Tap),
     Raw(Raw),
@@ -83,26 +99,34 @@ impl Port {
         let mut link = Link::open(tap.name())?;
         link.set_mtu(mtu)?;
         link.set_up(true)?;
-        Ok(Self::over(Io::Tap(tap), link))
+        Ok(Self::over(Io::Tap(tap), link, true))
     }
 
-    /// Opens a network port, promiscuous, and switches it on.
+    /// Opens a network port, promiscuous, and switches it on; dropped, it is left as it was found.
+    ///
+    /// Frames arrive without their VLAN tags: the kernel takes those off before a packet socket
+    /// sees a frame. Frames are sent as they are.
     pub fn raw(interface: &str) -> Result<Self, LiveError> {
         let mut link = Link::open(interface)?;
         let raw = Raw::open(interface)?;
-        link.set_up(true)?;
-        Ok(Self::over(Io::Raw(raw), link))
+        let found_up = link.is_up();
+        // One that is on already needs no right to be switched.
+        if !found_up {
+            link.set_up(true)?;
+        }
+        Ok(Self::over(Io::Raw(raw), link, found_up))
     }
 
-    fn over(io: Io, link: Link) -> Self {
+    fn over(io: Io, link: Link, found_up: bool) -> Self {
         Self {
             frames: None,
             changes: None,
             io,
             link,
             told: None,
-            switched_off: false,
-            buffer: vec![0; LONGEST].into(),
+            found_up,
+            off: Off::No,
+            intake: Intake::new(),
             counts: Counts::default(),
         }
     }
@@ -124,7 +148,8 @@ impl Port {
 
     /// What became of frames that did not pass.
     pub fn counts(&self) -> Counts {
-        self.counts
+        let too_long = self.counts.too_long + self.intake.too_long;
+        Counts { too_long, ..self.counts }
     }
 
     /// Waits for a frame or a change of carrier; the first is the carrier found.
@@ -134,30 +159,38 @@ impl Port {
         if let Some(up) = self.poll_carrier(cx)? {
             return Poll::Ready(Ok(PortInput::Link(up)));
         }
-        let watched = registered(&mut self.frames, self.io.as_fd())?;
-        // Another handle on the same port, so that the buffer can be written meanwhile.
-        let mut guard = ready!(watched.poll_read_ready(cx))?;
-        loop {
-            match receive(&self.io, &mut self.buffer, &mut self.counts, &self.link) {
-                Ok(frame) => return Poll::Ready(Ok(PortInput::Frame(frame))),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    guard.clear_ready();
-                    drop(guard);
-                    let watched = registered(&mut self.frames, self.io.as_fd())?;
-                    guard = ready!(watched.poll_read_ready(cx))?;
+        if let Some(frame) = self.intake.piece() {
+            return Poll::Ready(Ok(PortInput::Frame(frame)));
+        }
+        let mtu = usize::from(self.mtu());
+        for _ in 0..SWALLOWED_PER_POLL {
+            let watched = registered(&mut self.frames, self.io.as_fd())?;
+            let mut guard = ready!(watched.poll_read_ready(cx))?;
+            match self.intake.receive(&self.io, mtu) {
+                Ok(Some(frame)) if self.off != Off::Silent => {
+                    return Poll::Ready(Ok(PortInput::Frame(frame)));
                 }
+                Ok(Some(_) | None) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => guard.clear_ready(),
                 // Told once after the port went off; what was on its way is lost.
                 Err(error) if is_off(&error) => {}
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// Takes a frame that has arrived, without waiting.
     pub fn try_recv(&mut self) -> io::Result<Option<Frame>> {
+        if let Some(frame) = self.intake.piece() {
+            return Ok(Some(frame));
+        }
+        let mtu = usize::from(self.mtu());
         loop {
-            match receive(&self.io, &mut self.buffer, &mut self.counts, &self.link) {
-                Ok(frame) => return Ok(Some(frame)),
+            match self.intake.receive(&self.io, mtu) {
+                Ok(Some(frame)) if self.off != Off::Silent => return Ok(Some(frame)),
+                Ok(Some(_) | None) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
                 Err(error) if is_off(&error) => {}
                 Err(error) => return Err(error),
@@ -169,6 +202,10 @@ impl Port {
     pub fn send(&mut self, frame: &[u8]) -> io::Result<()> {
         if frame.len() > usize::from(self.mtu()) + HEADER {
             self.counts.too_long += 1;
+            return Ok(());
+        }
+        if self.off == Off::Silent {
+            self.counts.not_sent += 1;
             return Ok(());
         }
         let sent = match &self.io {
@@ -190,15 +227,22 @@ impl Port {
     }
 
     /// Shows or hides carrier to the other end.
+    ///
+    /// Where that cannot be done the port swallows frames, both ways, while it should be off.
     pub fn set_carrier(&mut self, up: bool) -> Result<Carrier, LiveError> {
         let switched = match &self.io {
             Io::Tap(_) => self.link.set_carrier(up)?,
-            Io::Raw(_) => {
-                self.link.set_up(up)?;
-                Carrier::Switched
-            }
+            Io::Raw(_) => match self.link.set_up(up) {
+                Ok(()) => Carrier::Switched,
+                Err(LiveError::Adapter { source, .. }) if is_forbidden(&source) => Carrier::Silent,
+                Err(error) => return Err(error),
+            },
         };
-        self.switched_off = !up && switched == Carrier::Switched;
+        self.off = match (up, switched) {
+            (true, _) => Off::No,
+            (false, Carrier::Switched) => Off::Switched,
+            (false, Carrier::Silent) => Off::Silent,
+        };
         Ok(switched)
     }
 
@@ -212,6 +256,9 @@ impl Port {
                     guard.clear_ready();
                 }
             }
+        }
+        if self.link.is_gone() {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "it is gone"));
         }
         let up = match &self.io {
             Io::Tap(_) => self.link.is_up(),
@@ -253,13 +300,15 @@ impl AsFd for Io {
 }
 
 impl Drop for Port {
-    /// Leaves a network port switched on, as it was found.
+    /// Leaves a network port as it was found, on or off.
     fn drop(&mut self) {
-        if self.switched_off
-            && let Io::Raw(_) = self.io
-            && let Err(error) = self.link.set_up(true)
+        let is_up = self.off != Off::Switched;
+        if matches!(self.io, Io::Raw(_))
+            && is_up != self.found_up
+            && !self.link.is_gone()
+            && let Err(error) = self.link.set_up(self.found_up)
         {
-            tracing::warn!(%error, "{} stays off", self.link.name());
+            tracing::warn!(%error, "{} is not left as it was found", self.link.name());
         }
     }
 }
@@ -276,26 +325,8 @@ fn registered<'a>(
     Ok(watched.as_mut().expect("it was just registered"))
 }
 
-/// Receives one frame; those too long for the port are counted and left out.
-fn receive(io: &Io, buffer: &mut [u8], counts: &mut Counts, link: &Link) -> io::Result<Frame> {
-    loop {
-        let length = match io {
-            Io::Tap(tap) => tap.receive(buffer)?,
-            Io::Raw(raw) => raw.receive(buffer)?,
-        };
-        let frame = &buffer[..length];
-        if length > usize::from(link.mtu()) + HEADER {
-            counts.too_long += 1;
-        } else if !is_own(io, frame, link) {
-            return Ok(Bytes::copy_from_slice(frame));
-        }
-    }
-}
-
-/// Whether a frame was sent by this machine's own kernel on a port that is not its own: a raw port
-/// shows those as well.
-fn is_own(io: &Io, frame: &[u8], link: &Link) -> bool {
-    matches!(io, Io::Raw(_)) && frame.get(6..12) == Some(&link.mac()[..])
+fn is_forbidden(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::PermissionDenied
 }
 
 fn is_off(error: &io::Error) -> bool {

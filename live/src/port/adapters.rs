@@ -128,9 +128,10 @@ fn driver(name: &str) -> Option<String> {
 
 /// The adapters default routes lead through.
 fn ways_out() -> Vec<String> {
-    fs::read_to_string("/proc/thread-self/net/route")
-        .map(|text| leading_out(&text))
-        .unwrap_or_default()
+    let table = |name| fs::read_to_string(format!("/proc/thread-self/net/{name}"));
+    let mut out = table("route").map(|text| leading_out(&text)).unwrap_or_default();
+    out.extend(table("ipv6_route").map(|text| leading_out_6(&text)).unwrap_or_default());
+    out
 }
 
 /// Reads the kernel's table of routes: destination and mask are hexadecimal columns 2 and 8.
@@ -138,6 +139,15 @@ fn leading_out(table: &str) -> Vec<String> {
     let rows = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
     let out = rows.filter(|row| row.get(1) == Some(&"00000000") && row.get(7) == Some(&"00000000"));
     out.map(|row| row[0].to_owned()).collect()
+}
+
+/// Reads the kernel's table of IPv6 routes: destination, prefix length, and the adapter last.
+fn leading_out_6(table: &str) -> Vec<String> {
+    let rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let nowhere = "0".repeat(32);
+    let out = rows.filter(|row| row.first() == Some(&&*nowhere) && row.get(1) == Some(&"00"));
+    out.filter_map(|row| row.last().filter(|name| **name != "lo").map(|name| (*name).to_owned()))
+        .collect()
 }
 
 #[cfg(test)]
@@ -177,6 +187,17 @@ mod tests {
                      eth0\t00000000\t0100A8C0\t0003\t0\t0\t100\t00000000\t0\t0\t0\n\
                      eth1\t0000FEA9\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n";
         assert_eq!(leading_out(table), ["eth0"]);
+    }
+
+    #[test]
+    fn a_default_route_of_ipv6_names_its_adapter() {
+        let none = "0".repeat(32);
+        let table = format!(
+            "{none} 00 {none} 00 fe800000000000000000000000000001 00000400 1 0 00000003 eth2\n\
+             fe800000000000000000000000000000 40 {none} 00 {none} 00000100 1 0 00000001 eth1\n\
+             {none} 00 {none} 00 {none} ffffffff 1 0 00200200 lo\n"
+        );
+        assert_eq!(leading_out_6(&table), ["eth2"]);
     }
 
     #[test]

@@ -32,6 +32,7 @@ pub struct Link {
 struct State {
     is_up: bool,
     has_carrier: bool,
+    is_gone: bool,
     mac: [u8; 6],
     mtu: u32,
 }
@@ -75,6 +76,11 @@ impl Link {
     /// Whether it is switched on at both ends.
     pub fn has_carrier(&self) -> bool {
         self.state.is_up && self.state.has_carrier
+    }
+
+    /// Whether it was taken out of this machine, or out of the namespace.
+    pub fn is_gone(&self) -> bool {
+        self.state.is_gone
     }
 
     /// Takes one message of the kernel's; false when there was none.
@@ -157,7 +163,8 @@ impl Link {
             NetlinkPayload::InnerMessage(RouteNetlinkMessage::DelLink(link))
                 if link.header.index == self.index =>
             {
-                self.state = State { is_up: false, has_carrier: false, ..self.state };
+                self.state =
+                    State { is_up: false, has_carrier: false, is_gone: true, ..self.state };
             }
             _ => {}
         }

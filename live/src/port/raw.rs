@@ -1,8 +1,9 @@
 //! A port whose other end is a cable, or the peer of a veth pair.
 
-use std::io::{self, Read};
-use std::os::fd::{AsFd, BorrowedFd, IntoRawFd};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd};
 
+use nix::sys::socket::{LinkAddr, recvfrom};
 use pnet_datalink::{Channel, Config};
 use socket2::{Domain, Socket, Type};
 
@@ -42,8 +43,11 @@ impl Raw {
         Ok(Self { socket })
     }
 
-    pub fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        (&self.socket).read(buffer)
+    /// Receives a frame; `None` for one that this machine sent, which the kernel shows as well.
+    pub fn receive(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        let (length, from) = recvfrom::<LinkAddr>(self.socket.as_raw_fd(), buffer)?;
+        let is_own = from.is_some_and(|from| from.pkttype() == nix::libc::PACKET_OUTGOING);
+        Ok((!is_own).then_some(length))
     }
 
     pub fn send(&self, frame: &[u8]) -> io::Result<()> {

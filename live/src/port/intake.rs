@@ -1,0 +1,59 @@
+//! What arrives at a port, as it would be on a wire.
+
+use std::collections::VecDeque;
+use std::io;
+
+use bytes::Bytes;
+use node::Frame;
+
+use super::offload::{complete, cut};
+use super::{ETHERNET, HEADER, Io};
+
+/// The longest frame that can arrive, in bytes: a port with offloads shows what was never on a wire.
+const LONGEST: usize = 65_600;
+
+/// What arrives at one port.
+pub struct Intake {
+    buffer: Box<[u8]>,
+    /// Of one frame that was cut.
+    pieces: VecDeque<Frame>,
+    /// Frames that were too long for the port.
+    pub too_long: u64,
+}
+
+impl Intake {
+    pub fn new() -> Self {
+        Self { buffer: vec![0; LONGEST].into(), pieces: VecDeque::new(), too_long: 0 }
+    }
+
+    /// Takes what is left of a frame that was cut.
+    pub fn piece(&mut self) -> Option<Frame> {
+        self.pieces.pop_front()
+    }
+
+    /// Receives a frame; `None` for one that this machine sent, or that is too long.
+    ///
+    /// `mtu` is the largest IP packet of the port in bytes.
+    pub fn receive(&mut self, io: &Io, mtu: usize) -> io::Result<Option<Frame>> {
+        let length = match io {
+            Io::Tap(tap) => Some(tap.receive(&mut self.buffer)?),
+            Io::Raw(raw) => raw.receive(&mut self.buffer)?,
+        };
+        let Some(length) = length else { return Ok(None) };
+        let frame = &mut self.buffer[..length];
+        if let Io::Raw(_) = io {
+            complete(frame);
+            if length > mtu + ETHERNET
+                && let Some(pieces) = cut(frame, mtu)
+            {
+                self.pieces.extend(pieces);
+                return Ok(self.piece());
+            }
+        }
+        if length > mtu + HEADER {
+            self.too_long += 1;
+            return Ok(None);
+        }
+        Ok(Some(Bytes::copy_from_slice(frame)))
+    }
+}
