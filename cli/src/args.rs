@@ -278,6 +278,62 @@ pub struct VehicleArgs {
     /// The seed everything random is drawn from.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// A network port to put the car on, such as eth1, instead of this machine's own addresses.
+    #[arg(long, value_name = "IFACE", conflicts_with_all = ["listen", "port_offset"])]
+    pub attach: Option<String>,
+    #[command(flatten)]
+    pub port: AttachedArgs,
+}
+
+/// How the car behaves on a network port.
+#[derive(Debug, Args)]
+pub struct AttachedArgs {
+    /// How it comes by an address.
+    #[arg(long, requires = "attach", default_value = "dhcp-then-link-local")]
+    pub address: AddressArg,
+    /// Its hardware address, such as 02:00:00:bc:00:01; by default its profile's.
+    #[arg(long, requires = "attach", value_parser = mac)]
+    pub mac: Option<[u8; 6]>,
+    /// What is plugged into the car.
+    #[arg(long, requires = "attach", default_value = "enet-cable")]
+    pub vci: VciArg,
+    /// Takes even the port that the way to the rest of the world leads through.
+    #[arg(long, requires = "attach")]
+    pub force: bool,
+}
+
+/// How a car comes by an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AddressArg {
+    /// RFC 3927, without asking for a DHCP server.
+    LinkLocal,
+    /// DHCP, and no address without a server.
+    Dhcp,
+    /// DHCP, then RFC 3927 while no server answers.
+    DhcpThenLinkLocal,
+}
+
+/// What is plugged into a car.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum VciArg {
+    /// A cable: the car itself is seen.
+    EnetCable,
+    /// An ICOM Next: it rides through gateway resets.
+    IcomNext,
+}
+
+/// Reads a hardware address of one station.
+fn mac(text: &str) -> Result<[u8; 6], String> {
+    let octets: Option<Vec<u8>> = text
+        .split([':', '-'])
+        .map(|octet| (octet.len() == 2).then(|| u8::from_str_radix(octet, 16).ok())?)
+        .collect();
+    match octets.and_then(|octets| <[u8; 6]>::try_from(octets).ok()) {
+        None => Err("six pairs of hexadecimal digits with colons are wanted".to_owned()),
+        Some([first, ..]) if first & 1 == 1 => Err("that is a group's address".to_owned()),
+        Some([0, 0, 0, 0, 0, 0]) => Err("that is nobody's address".to_owned()),
+        Some(mac) => Ok(mac),
+    }
 }
 
 /// What a car speaks.

@@ -1,16 +1,18 @@
-//! `benchcar vehicle`: the simulated car on this machine's sockets.
+//! `benchcar vehicle`: the simulated car on this machine's sockets, or on a network port.
 
-use live::{Happening, LiveError, Note, VehicleOptions, serve_vehicle};
-use node::{Instant, Seed};
+use live::{
+    AttachOptions, Happening, LiveError, Note, Plug, VehicleOptions, attach_vehicle, serve_vehicle,
+};
+use node::{AddressPlan, Instant, Seed};
 use sim_gateway::{Protocols, Setup, VehicleEvent, VehicleProfile};
 
-use crate::args::{VehicleArgs, VehicleProtocolArg};
+use crate::args::{AddressArg, AttachedArgs, VciArg, VehicleArgs, VehicleProtocolArg};
 use crate::exit::Exit;
 use crate::say;
 
 /// Serves a car until Ctrl-C.
 pub fn vehicle(args: &VehicleArgs) -> Exit {
-    let vehicle = match profile(&args.vehicle) {
+    let mut vehicle = match profile(&args.vehicle) {
         Ok(vehicle) => vehicle,
         Err(reason) => {
             eprintln!("benchcar: {reason}");
@@ -23,20 +25,44 @@ pub fn vehicle(args: &VehicleArgs) -> Exit {
         VehicleProtocolArg::Both => Protocols::Both,
     });
     say(&format!("{}: {}, VIN {}", vehicle.name, vehicle.title, vehicle.vin));
-    let options = VehicleOptions {
-        vehicle,
-        setup: Setup { protocols, ..Setup::default() },
-        listen: args.listen,
-        port_offset: args.port_offset,
-        seed: Seed(args.seed),
+    let setup = Setup { protocols, ..Setup::default() };
+    let seed = Seed(args.seed);
+    let served = if let Some(interface) = &args.attach {
+        vehicle.mac = args.port.mac.unwrap_or(vehicle.mac);
+        let options = on_port(&args.port, interface, vehicle, setup, seed);
+        attach_vehicle(options, |happening| tell(&happening))
+    } else {
+        let (listen, port_offset) = (args.listen, args.port_offset);
+        let options = VehicleOptions { vehicle, setup, listen, port_offset, seed };
+        serve_vehicle(options, |happening| tell(&happening))
     };
-    match serve_vehicle(options, |happening| tell(&happening)) {
+    match served {
         Ok(totals) => {
             say(&format!("\nended: {totals}"));
             Exit::AsExpected
         }
         Err(error) => refused(&error),
     }
+}
+
+fn on_port(
+    args: &AttachedArgs,
+    interface: &str,
+    vehicle: VehicleProfile,
+    setup: Setup,
+    seed: Seed,
+) -> AttachOptions {
+    let address = match args.address {
+        AddressArg::LinkLocal => AddressPlan::LinkLocal,
+        AddressArg::Dhcp => AddressPlan::Dhcp,
+        AddressArg::DhcpThenLinkLocal => AddressPlan::DhcpThenLinkLocal,
+    };
+    let plug = match args.vci {
+        VciArg::EnetCable => Plug::EnetCable,
+        VciArg::IcomNext => Plug::IcomNext,
+    };
+    let (interface, force) = (interface.to_owned(), args.force);
+    AttachOptions { vehicle, setup, interface, address, plug, force, seed }
 }
 
 fn profile(wanted: &str) -> Result<VehicleProfile, String> {
@@ -67,6 +93,18 @@ fn tell(happening: &Happening) {
             }
             say(&format!("serving on {address}; Ctrl-C ends it"));
         }
+        Happening::Attached { interface, mac, switches_carrier } => {
+            let mac = mac.map(|octet| format!("{octet:02x}")).join(":");
+            say(&format!("  on {interface}, hardware address {mac}"));
+            say(if *switches_carrier {
+                "  a gateway reset takes the carrier away"
+            } else {
+                "  a gateway reset is silence: the carrier stays, because this user may not switch \
+                 the port (CAP_NET_ADMIN)"
+            });
+            say("serving; Ctrl-C ends it");
+        }
+        Happening::AtPlug { at, event } => tracing::info!(%at, ?event, "vci"),
         Happening::AtPort { at, note } => at_port(*at, *note),
         Happening::InVehicle { at, event } => in_vehicle(*at, event),
     }
@@ -90,6 +128,8 @@ fn at_port(at: Instant, note: Note) {
         Note::Disconnected { connection } => format!("connection {} ended", connection.0),
         Note::StackDown { loss } => format!("the stack is gone ({loss:?})"),
         Note::StackUp => "the stack is back".to_owned(),
+        Note::AddressAcquired { address, prefix } => format!("address {address}/{prefix}"),
+        Note::AddressLost => "the address is gone".to_owned(),
         Note::Link { up: true } => "link up".to_owned(),
         Note::Link { up: false } => "link down".to_owned(),
     };

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::pin::pin;
 use std::task::{Context, Poll};
 
@@ -54,6 +54,15 @@ pub enum Note {
     },
     /// The stack is back.
     StackUp,
+    /// The stack of a vehicle on a network port may use this address.
+    AddressAcquired {
+        /// The address.
+        address: Ipv4Addr,
+        /// Length of the subnet prefix in bits.
+        prefix: u8,
+    },
+    /// It may not use its address any more.
+    AddressLost,
     /// The application switched its carrier.
     Link {
         /// Whether there is carrier.
@@ -236,7 +245,8 @@ impl<A: Node<In = SocketEvent, Out = SocketAction>> Driver<A> {
     }
 }
 
-fn note(action: &SocketAction) -> Option<Note> {
+/// What an action means to people who watch.
+pub(crate) fn note(action: &SocketAction) -> Option<Note> {
     match action {
         SocketAction::Close { connection } | SocketAction::Abort { connection } => {
             Some(Note::Disconnected { connection: *connection })

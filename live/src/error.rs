@@ -82,6 +82,22 @@ pub enum LiveError {
         /// The adapters there are.
         present: Vec<String>,
     },
+    /// An adapter is no place for a car.
+    #[error("the adapter `{name}` {why}")]
+    UnfitAdapter {
+        /// The adapter.
+        name: String,
+        /// What speaks against it.
+        why: &'static str,
+        /// What helps.
+        remedy: &'static str,
+    },
+    /// What was asked for is made of what only Linux has.
+    #[error("{what} needs Linux")]
+    NeedsLinux {
+        /// What was asked for.
+        what: &'static str,
+    },
     /// A TAP device could not be made.
     #[error("no TAP device `{name}`: {source}")]
     Tap {
@@ -188,7 +204,13 @@ impl LiveError {
             Self::NoAdapter { .. } => {
                 "Name one of them; `benchcar bridge adapters` tells more about each.".to_owned()
             }
-            Self::Tap { remedy, .. } | Self::RawPort { remedy, .. } => (*remedy).to_owned(),
+            Self::Tap { remedy, .. }
+            | Self::RawPort { remedy, .. }
+            | Self::UnfitAdapter { remedy, .. } => (*remedy).to_owned(),
+            Self::NeedsLinux { .. } => {
+                "Run it on Linux: a virtual machine with the adapter passed through will do."
+                    .to_owned()
+            }
             Self::Adapter { .. } => {
                 "See whether the adapter is still there, and whether this user may change it \
                  (CAP_NET_ADMIN)."

@@ -4,6 +4,7 @@
 //!
 //! * `bridge` (Linux): relay and endpoints of the bridge.
 //! * [`vehicle`]: a simulated vehicle for other people's testers.
+//! * [`attach`]: the same vehicle on a network port of this machine (Linux).
 //! * [`driver`]: the loop that runs one application.
 //! * [`sockets`]: its kernel sockets, and what becomes of them when its stack goes away.
 //! * [`netem`]: the internet between the sites, in real time.
@@ -18,6 +19,7 @@
 //! Only this crate may use tokio.
 
 pub mod alarm;
+pub mod attach;
 #[cfg(target_os = "linux")]
 pub mod bridge;
 pub mod clock;
@@ -38,6 +40,7 @@ pub mod sockets;
 pub mod vehicle;
 
 pub use alarm::Alarm;
+pub use attach::{AttachOptions, Plug, attach_vehicle};
 pub use clock::Clock;
 pub use driver::{Driver, Note};
 pub use error::LiveError;

@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 
 use node::{Instant, Seed};
 use sim_gateway::{Gateway, Setup, VehicleEvent, VehicleProfile};
+use sim_vci::VciEvent;
 use tokio::runtime;
 
 use crate::{Driver, LiveError, Note, OpenPort, Place, Totals};
@@ -32,6 +33,22 @@ pub enum Happening {
         address: Ipv4Addr,
         /// The ports, TCP first.
         ports: Vec<OpenPort>,
+    },
+    /// It is on a network port.
+    Attached {
+        /// The adapter.
+        interface: String,
+        /// The vehicle's hardware address.
+        mac: [u8; 6],
+        /// Whether the far end sees its carrier go; it only falls silent otherwise.
+        switches_carrier: bool,
+    },
+    /// Something happened at what is plugged into it.
+    AtPlug {
+        /// When, since the start.
+        at: Instant,
+        /// What.
+        event: VciEvent,
     },
     /// Something happened at its sockets.
     AtPort {
@@ -106,7 +123,7 @@ pub(crate) fn interrupted() -> Result<impl Future<Output = ()>, LiveError> {
 }
 
 #[cfg(windows)]
-fn interrupted() -> Result<impl Future<Output = ()>, LiveError> {
+pub(crate) fn interrupted() -> Result<impl Future<Output = ()>, LiveError> {
     let mut interrupt = tokio::signal::windows::ctrl_c()
         .map_err(|source| LiveError::System { what: "signal handler", source })?;
     Ok(async move {
