@@ -77,6 +77,26 @@ fn frames_pass_a_cable_whole_and_are_not_heard_by_who_sent_them() {
 }
 
 #[test]
+fn what_this_machines_kernel_sends_on_a_raw_port_is_not_received_from_it() {
+    alone(async |namespace| {
+        let (mut near, mut far) = cable(namespace);
+        namespace.address(NEAR, [169, 254, 1, 1].into(), 16).unwrap();
+        let socket = std::net::UdpSocket::bind("169.254.1.1:0").unwrap();
+        socket.set_broadcast(true).unwrap();
+        socket.send_to(b"hello", "169.254.255.255:6811").unwrap();
+        let hello = async |port: &mut Port| loop {
+            if let PortInput::Frame(frame) = next(port).await
+                && frame.ends_with(b"hello")
+            {
+                break;
+            }
+        };
+        hello(&mut far).await;
+        assert!(timeout(SILENCE, hello(&mut near)).await.is_err());
+    });
+}
+
+#[test]
 fn a_frame_longer_than_the_port_is_counted_and_harms_nothing() {
     alone(async |namespace| {
         let (mut near, mut far) = cable(namespace);
