@@ -7,12 +7,14 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal, kill};
@@ -61,22 +63,30 @@ pub fn run_confined(
         .process_group(0)
         .spawn()
         .map_err(|source| LiveError::System { what: "confined process", source })?;
-    // If it is gone already, waiting for it tells how.
-    let begun = child.stdin.take().map(|mut pipe| pipe.write_all(&[BEGIN]));
+    // Open as long as this process lives. If the other is gone already, waiting for it tells how.
+    let mut pipe = child.stdin.take();
+    let begun = pipe.as_mut().map(|pipe| pipe.write_all(&[BEGIN]));
     tracing::debug!(?begun, "the confined process may begin");
-    wait(&mut child, &signals)
+    let ended = wait(&mut child, &signals);
+    drop(pipe);
+    ended
 }
 
 /// Is to be called first in the process that [`run_confined`] started.
 ///
 /// False: the outer process is gone, and this one has to go, too.
 pub fn begin_inside() -> Result<bool, LiveError> {
-    // If the outer process dies from here on, the kernel kills this one; if it died before, the
-    // pipe is closed and nothing comes out of it.
+    // If the outer process dies from here on, the kernel kills this one; if it died before, its end
+    // of the pipe is closed.
     prctl::set_pdeathsig(Signal::SIGKILL).map_err(|errno| system("parent's signal", errno))?;
     prctl::set_name(c"benchcar").map_err(|errno| system("process name", errno))?;
     let mut begin = [0];
-    Ok(io::stdin().read(&mut begin).is_ok_and(|length| length == 1) && begin[0] == BEGIN)
+    let told = io::stdin().read(&mut begin).is_ok_and(|length| length == 1) && begin[0] == BEGIN;
+    let stdin = io::stdin();
+    let mut pipe = [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)];
+    poll(&mut pipe, PollTimeout::ZERO).map_err(|errno| system("poll", errno))?;
+    let closed = pipe[0].revents().is_none_or(|events| events.contains(PollFlags::POLLHUP));
+    Ok(told && !closed)
 }
 
 /// Waits for the inner process, and passes on what asks this one to end.
