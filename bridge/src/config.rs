@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use crate::guard::GuardConfig;
 use crate::message::OrderNumber;
+use crate::payload::FRAME_HEADER;
+use crate::tunnel::OVERHEAD;
 
 /// UDP port on which a relay listens.
 pub const RELAY_PORT: u16 = 52_100;
@@ -14,6 +16,9 @@ pub const ENDPOINT_PORT: u16 = 52_101;
 
 /// Longest Ethernet frame that is carried, in bytes: 1500 bytes of payload, header, one VLAN tag.
 pub const FRAME_LIMIT: usize = 1518;
+
+/// Bytes of an Ethernet header without a VLAN tag.
+const ETHERNET_HEADER: u16 = 14;
 
 /// How frames ride through the tunnel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -74,6 +79,14 @@ pub struct EndpointConfig {
 }
 
 impl EndpointConfig {
+    /// Returns the MTU for the technician's LAN port with which no frame travels in two datagrams.
+    ///
+    /// 1422 on a path for packets of 1500 bytes. Ports with more still work, at the price of a
+    /// second datagram for each long frame.
+    pub fn suggested_mtu(&self) -> u16 {
+        self.datagram_limit.saturating_sub(OVERHEAD + FRAME_HEADER as u16 + ETHERNET_HEADER)
+    }
+
     /// Makes a configuration with the defaults for everything but the order.
     pub fn new(relay: SocketAddrV4, order: OrderNumber, passcode: &str) -> Self {
         Self {
@@ -109,8 +122,16 @@ pub struct RelayConfig {
     pub orders: usize,
     /// How many orders one IPv4 address may hold open.
     pub orders_per_address: usize,
+    /// How many candidates one order may have.
+    pub candidates: usize,
+    /// How many of them from one IPv4 address.
+    pub candidates_per_address: usize,
     /// How many control messages it reads per second, from everyone together.
     pub control_per_second: u32,
+    /// How many of them from one IPv4 address (and few others that share its place in a table).
+    pub control_per_address: u32,
+    /// How many bytes it forwards per second between the mechanic and all candidates of an order.
+    pub candidate_bytes_per_second: u64,
     /// How many bytes it forwards per second for one order, both directions together.
     pub order_bytes_per_second: u64,
     /// Silence after which a side counts as gone.
@@ -120,9 +141,9 @@ pub struct RelayConfig {
     pub silence: Duration,
     /// How long an order may have one side only.
     pub half_open_limit: Duration,
-    /// How long an order is closed to newcomers after one wrong passcode; doubles each time.
+    /// How long an address may not join an order after one wrong passcode; doubles each time.
     pub wrong_passcode_delay: Duration,
-    /// Longest time an order is closed to newcomers after a wrong passcode.
+    /// Longest time an address may not join an order after a wrong passcode.
     pub wrong_passcode_delay_max: Duration,
 }
 
@@ -132,7 +153,11 @@ impl Default for RelayConfig {
             port: RELAY_PORT,
             orders: 256,
             orders_per_address: 8,
-            control_per_second: 500,
+            candidates: 8,
+            candidates_per_address: 2,
+            control_per_second: 20_000,
+            control_per_address: 20,
+            candidate_bytes_per_second: 64_000,
             order_bytes_per_second: 125_000_000,
             silence: Duration::from_secs(12),
             half_open_limit: Duration::from_secs(3600),

@@ -1,44 +1,63 @@
 //! What technician and mechanic have in common: getting into the order and staying in it.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `registration` | greeting the relay, being granted or refused |
+//! | `lanes` | which packet belongs to which connection, on the mechanic's leg wrapped ones too |
+//! | `bond` | what is agreed with one peer, and what passes between |
 
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use node::{Frame, Instant, SocketAction, SocketEvent, Timers};
+use node::{Duration, Frame, Instant, SocketAction, SocketEvent, Timers};
 use tracing::{debug, info, trace};
 
-use crate::config::{EndpointConfig, FRAME_LIMIT};
+use crate::config::EndpointConfig;
 use crate::event::{BridgeEvent, DropReason, EndReason};
-use crate::message::{DATA_HEADER, Message, Role, data_channel, put_data_header};
-use crate::meter::{Gauge, Meter};
-use crate::payload::{FramePart, PAYLOAD_HEADER, Payload};
-use crate::reassembly::Reassembly;
-use crate::secret::Secret;
-use crate::tunnel::Tunnel;
+use crate::guard::{Assessment, Guard};
+use crate::message::{Message, Role, is_packet};
+use crate::secret::{Secret, Source};
+use crate::tunnel::{Known, Limits, Tunnel};
+use bond::Bond;
+use guesses::Guesses;
+use lanes::Lane;
 
-mod inbound;
+mod bond;
+mod guesses;
+mod lanes;
 mod registration;
 
 /// Pings a relay may leave unanswered before the endpoint registers anew.
 const PINGS_UNANSWERED: u32 = 5;
 
+/// Time between two questions to a relay that seems to have forgotten this side.
+const DOUBT: Duration = Duration::from_millis(200);
+
 /// How many events wait for someone who polls them; the oldest give way.
 const EVENTS: usize = 1024;
 
 /// The part of an endpoint that faces the relay.
-pub struct Endpoint<T> {
+pub struct Endpoint {
     config: EndpointConfig,
     role: Role,
+    instances: Source,
     instance: u64,
     phase: Phase,
+    tunnel: Tunnel,
+    /// The mechanic's callers; the technician's one call.
+    lanes: Vec<Lane>,
+    next_session: u32,
+    guesses: Guesses,
     bond: Option<Bond>,
-    tunnel: T,
+    guard: Guard,
     timers: Timers<Timer>,
-    next_sequence: u32,
     link_seen: u32,
     pings: u32,
     passcodes_refused: u32,
-    halves_lost: Vec<usize>,
+    doubted: Instant,
+    now: Instant,
     actions: VecDeque<SocketAction>,
+    notices: VecDeque<Notice>,
     events: VecDeque<BridgeEvent>,
 }
 
@@ -55,20 +74,10 @@ enum Phase {
     Refused { attempt: u32 },
     /// In the order, alone.
     Waiting { channel: u64, unanswered: u32 },
-    /// In the order, with the peer.
-    Paired { channel: u64, unanswered: u32 },
+    /// In the order, and so is a technician, known to the relay by this number.
+    Joined { channel: u64, peer: u32, unanswered: u32 },
     /// Gave up.
     Ended,
-}
-
-/// What was agreed with one peer; outlives an interruption of the relay.
-struct Bond {
-    peer: u64,
-    heard: Instant,
-    inbound: Meter,
-    inbound_gauge: Gauge,
-    outbound_gauge: Gauge,
-    reassembly: Reassembly,
 }
 
 /// Deadlines of an endpoint.
@@ -78,6 +87,8 @@ enum Timer {
     Register,
     /// Asks the peer, or while there is none the relay, whether it is there.
     KeepAlive,
+    /// Tells the relay again which technician is admitted.
+    Admit,
     /// Looks whether the peer has been silent for too long.
     PeerLost,
 }
@@ -105,42 +116,63 @@ pub enum Notice {
     },
 }
 
-impl<T: Tunnel> Endpoint<T> {
+impl Endpoint {
     /// Makes an endpoint that registers as soon as it has an address.
-    pub fn new(config: EndpointConfig, role: Role, tunnel: T, secret: Secret) -> Self {
-        let instance = secret.source("bridge/instance").number().max(1);
+    pub fn new(config: EndpointConfig, role: Role, secret: &Secret) -> Self {
+        let mut instances = secret.source("bridge/instance");
+        let known = Known {
+            role,
+            order: config.order,
+            passcode: config.passcode.clone(),
+            program: instances.number(),
+            carry: config.carry,
+        };
+        let limits = Limits {
+            datagram: config.datagram_limit,
+            queue: config.queue_limit,
+            idle: config.peer_timeout * 4,
+        };
+        let tunnel = Tunnel::new(known, limits, config.proof_timeout, secret);
         let actions = VecDeque::from([SocketAction::Bind { port: config.local_port }]);
+        let guard = Guard::new(config.guard);
+        let instance = instances.number().max(1);
         Self {
             config,
             role,
+            instances,
             instance,
             phase: Phase::Offline,
-            bond: None,
             tunnel,
+            lanes: Vec::new(),
+            next_session: 1,
+            guesses: Guesses::default(),
+            bond: None,
+            guard,
             timers: Timers::default(),
-            next_sequence: 1,
             link_seen: 0,
             pings: 0,
             passcodes_refused: 0,
-            halves_lost: Vec::new(),
+            doubted: Instant::ZERO,
+            now: Instant::ZERO,
             actions,
+            notices: VecDeque::new(),
             events: VecDeque::new(),
         }
     }
 
     /// Takes what the host beneath says.
-    pub fn handle_event(&mut self, now: Instant, event: SocketEvent) -> Option<Notice> {
+    pub fn handle_event(&mut self, now: Instant, event: SocketEvent) {
+        self.now = now;
         match event {
             SocketEvent::Datagram { local_port, peer, data }
                 if local_port == self.config.local_port && peer == self.config.relay =>
             {
-                self.handle_datagram(now, data)
+                self.handle_datagram(now, data);
             }
             SocketEvent::AddressAcquired { .. } => {
                 if self.phase != Phase::Ended {
                     self.greet(now, 0);
                 }
-                None
             }
             // An endpoint has no connections, and without link or address it finds out by silence.
             SocketEvent::Datagram { .. }
@@ -150,13 +182,13 @@ impl<T: Tunnel> Endpoint<T> {
             | SocketEvent::Accepted { .. }
             | SocketEvent::Connected { .. }
             | SocketEvent::Received { .. }
-            | SocketEvent::Closed { .. } => None,
+            | SocketEvent::Closed { .. } => {}
         }
     }
 
     /// Lets every deadline that is due expire.
-    pub fn handle_timeout(&mut self, now: Instant) -> Option<Notice> {
-        let mut notice = None;
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.now = now;
         while let Some(timer) = self.timers.expire(now) {
             trace!(?timer, role = ?self.role, "expired");
             match timer {
@@ -167,79 +199,68 @@ impl<T: Tunnel> Endpoint<T> {
                         | Phase::Refused { attempt } => attempt.saturating_add(1),
                         Phase::Offline
                         | Phase::Waiting { .. }
-                        | Phase::Paired { .. }
+                        | Phase::Joined { .. }
                         | Phase::Ended => 0,
                     };
                     self.greet(now, attempt);
                 }
                 Timer::KeepAlive => self.keep_alive(now),
-                Timer::PeerLost => notice = notice.or(self.check_peer(now)),
+                Timer::Admit => self.admit(now),
+                Timer::PeerLost => self.check_peer(now),
             }
         }
-        notice
-    }
-
-    /// Sends a frame to the peer's LAN.
-    pub fn send_frame(&mut self, now: Instant, frame: &[u8]) {
-        trace!(bytes = frame.len(), %now, "frame out");
-        let room = usize::from(self.config.datagram_limit).saturating_sub(self.overhead());
-        if !matches!(self.phase, Phase::Paired { .. }) {
-            return self.drop_frame(DropReason::NotPaired, frame.len());
+        if self.tunnel.poll_timeout().is_some_and(|at| at <= now) {
+            self.tunnel.handle_timeout(now);
+            self.hear_tunnel(now);
         }
-        if frame.len() <= room {
-            return self.send_part(FramePart::Whole, frame);
-        }
-        if frame.len() > FRAME_LIMIT.min(2 * room) {
-            return self.drop_frame(DropReason::TooLong, frame.len());
-        }
-        let (first, second) = frame.split_at(frame.len().div_ceil(2));
-        self.send_part(FramePart::First, first);
-        self.send_part(FramePart::Second, second);
-    }
-
-    /// Sends anything else to the peer; nothing happens while there is none.
-    pub fn send(&mut self, payload: &Payload) {
-        let Some((channel, sequence)) = self.next_sequence() else {
-            return;
-        };
-        let (head, body) = payload.encode(sequence);
-        self.send_sealed(channel, &head, &body);
     }
 
     /// Leaves the order for good.
-    pub fn leave(&mut self) -> Option<Notice> {
-        if let Phase::Waiting { channel, .. } | Phase::Paired { channel, .. } = self.phase {
+    pub fn leave(&mut self) {
+        self.part();
+        self.flush();
+        if let Some(channel) = self.channel() {
             self.say(&Message::Leave { channel });
         }
-        self.end(EndReason::Left)
+        self.end(EndReason::Left);
     }
 
-    /// Confirms a link state, now and with every keep-alive; zero takes it back.
-    pub fn confirm_link(&mut self, number: u32) {
-        self.link_seen = number;
-        if number > 0 {
-            self.send(&Payload::LinkSeen { number });
-        }
-    }
-
-    /// Returns true from pairing until the peer is lost, interruptions of the relay included.
+    /// Returns true from the proof until the peer is lost, interruptions of the relay included.
     pub fn is_bonded(&self) -> bool {
         self.bond.is_some()
     }
 
-    /// Returns true while both sides of the order are there.
+    /// Returns true while both sides of the order are there and have proven it to each other.
     pub fn is_paired(&self) -> bool {
-        matches!(self.phase, Phase::Paired { .. })
+        self.bond.is_some() && matches!(self.phase, Phase::Joined { .. })
+    }
+
+    /// Returns what the guard thinks of the way between the endpoints.
+    pub fn assessment(&self) -> Assessment {
+        self.assessment_at(self.now)
+    }
+
+    /// Returns what the guard thinks at one moment.
+    pub fn assessment_at(&self, now: Instant) -> Assessment {
+        self.guard.assess(now)
     }
 
     /// Returns the next deadline.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.next()
+        self.timers.next().into_iter().chain(self.tunnel.poll_timeout()).min()
     }
 
     /// Takes the next thing to ask of the host beneath.
     pub fn poll_action(&mut self) -> Option<SocketAction> {
+        if self.actions.is_empty() {
+            self.flush();
+        }
         self.actions.pop_front()
+    }
+
+    /// Takes the next thing to act on.
+    pub fn poll_notice(&mut self) -> Option<Notice> {
+        self.notices.pop_front()
     }
 
     /// Takes the next event.
@@ -261,57 +282,64 @@ impl<T: Tunnel> Endpoint<T> {
         self.tell(BridgeEvent::Dropped { reason, bytes });
     }
 
-    fn handle_datagram(&mut self, now: Instant, data: Bytes) -> Option<Notice> {
-        if let Some(channel) = data_channel(&data) {
-            return self.handle_data(now, channel, data);
+    fn handle_datagram(&mut self, now: Instant, data: Bytes) {
+        if is_packet(&data) {
+            return self.handle_packet(now, data);
         }
         let message = match Message::decode(data) {
             Ok(message) => message,
-            Err(error) => {
-                debug!(%error, "datagram from the relay ignored");
-                return None;
-            }
+            Err(error) => return debug!(%error, "datagram from the relay ignored"),
         };
         match message {
             Message::Challenge { instance, cookie } if instance == self.instance => {
-                self.prove(now, cookie);
-                None
+                self.answer(now, cookie);
             }
             Message::Granted { instance, channel, peer } if instance == self.instance => {
-                self.granted(now, channel, peer)
+                self.granted(now, channel, peer);
             }
             Message::Refused { instance, reason, retry } if instance == self.instance => {
-                self.refused(now, reason, retry)
+                self.refused(now, reason, retry);
             }
             Message::Pong { channel, peer, .. } if self.channel() == Some(channel) => {
-                self.granted(now, channel, peer)
+                self.granted(now, channel, peer);
             }
+            Message::Unknown { channel: 0 } => self.doubt(now),
             Message::Unknown { channel } if self.channel() == Some(channel) => {
                 info!(role = ?self.role, "relay forgot this side");
                 self.tell(BridgeEvent::RelayForgot);
                 self.greet(now, 0);
-                None
             }
             Message::Left { channel } if self.channel() == Some(channel) => {
                 self.tell(BridgeEvent::PeerLeft);
+                self.part();
                 self.greet(now, 0);
-                self.part()
+            }
+            Message::Wrapped { candidate, instance, packet } => {
+                self.handle_wrapped(now, candidate, instance, packet);
             }
             Message::Challenge { .. }
             | Message::Granted { .. }
             | Message::Refused { .. }
             | Message::Pong { .. }
             | Message::Unknown { .. }
-            | Message::Left { .. }
-            | Message::Data { .. } => None,
+            | Message::Left { .. } => {}
             Message::Hello { .. }
             | Message::Open { .. }
             | Message::Join { .. }
             | Message::Ping { .. }
-            | Message::Leave { .. } => {
-                debug!(?message, "relay spoke as an endpoint");
-                None
-            }
+            | Message::Leave { .. }
+            | Message::Admit { .. }
+            | Message::Reject { .. } => debug!(?message, "relay spoke as an endpoint"),
+        }
+    }
+
+    /// Asks a relay that does not know where this side's packets come from.
+    fn doubt(&mut self, now: Instant) {
+        if let Some(channel) = self.channel()
+            && now - self.doubted >= DOUBT
+        {
+            self.doubted = now;
+            self.ping(channel);
         }
     }
 
@@ -322,10 +350,11 @@ impl<T: Tunnel> Endpoint<T> {
                 self.phase = Phase::Waiting { channel, unanswered: unanswered + 1 };
                 self.ping(channel);
             }
-            Phase::Paired { channel, unanswered } => {
-                self.phase = Phase::Paired { channel, unanswered: unanswered.saturating_add(1) };
-                self.send(&Payload::Probe { sent: now, link: self.link_seen });
-                if unanswered > 0 {
+            Phase::Joined { channel, peer, unanswered } => {
+                let unanswered = unanswered.saturating_add(1);
+                self.phase = Phase::Joined { channel, peer, unanswered };
+                self.probe(now);
+                if unanswered > 1 || self.bond.is_none() {
                     self.ping(channel);
                 }
             }
@@ -338,38 +367,30 @@ impl<T: Tunnel> Endpoint<T> {
         self.timers.set(Timer::KeepAlive, now + self.config.keep_alive_retry);
     }
 
-    fn answered(&mut self, now: Instant) {
-        if let Phase::Paired { channel, .. } = self.phase {
-            self.phase = Phase::Paired { channel, unanswered: 0 };
-            self.timers.set(Timer::KeepAlive, now + self.config.keep_alive);
-        }
-    }
-
-    fn check_peer(&mut self, now: Instant) -> Option<Notice> {
-        let heard = self.bond.as_ref()?.heard;
+    fn check_peer(&mut self, now: Instant) {
+        let Some(heard) = self.bond.as_ref().map(|bond| bond.heard) else {
+            return;
+        };
         let silent_for = now - heard;
         if silent_for < self.config.peer_timeout {
-            self.timers.set(Timer::PeerLost, heard + self.config.peer_timeout);
-            return None;
+            return self.timers.set(Timer::PeerLost, heard + self.config.peer_timeout);
         }
         info!(role = ?self.role, ?silent_for, "peer lost");
         self.tell(BridgeEvent::PeerLost { silent_for });
-        if self.is_paired() {
+        self.part();
+        let is_joined = matches!(self.phase, Phase::Joined { .. });
+        if is_joined || (self.role == Role::Technician && self.channel().is_some()) {
             self.greet(now, 0);
         }
-        self.part()
     }
 
-    fn part(&mut self) -> Option<Notice> {
-        self.timers.cancel(Timer::PeerLost);
-        self.bond.take().map(|_| Notice::Parted)
-    }
-
-    fn end(&mut self, reason: EndReason) -> Option<Notice> {
+    fn end(&mut self, reason: EndReason) {
+        self.part();
+        self.flush();
         self.phase = Phase::Ended;
+        self.tunnel.forget();
         self.timers.clear();
         self.tell(BridgeEvent::Ended(reason));
-        self.part()
     }
 
     fn ping(&mut self, channel: u64) {
@@ -381,59 +402,19 @@ impl<T: Tunnel> Endpoint<T> {
         self.transmit(message.to_bytes());
     }
 
-    fn send_part(&mut self, part: FramePart, bytes: &[u8]) {
-        let Some((channel, sequence)) = self.next_sequence() else {
-            return;
-        };
-        self.send_sealed(channel, &part.header(sequence), bytes);
-    }
-
-    fn send_sealed(&mut self, channel: u64, head: &[u8], body: &[u8]) {
-        let mut datagram = Vec::with_capacity(self.overhead() + body.len());
-        put_data_header(&mut datagram, channel);
-        self.tunnel.seal(head, body, &mut datagram);
-        self.transmit(Bytes::from(datagram));
-    }
-
     fn transmit(&mut self, data: Bytes) {
         let (port, peer) = (self.config.local_port, self.config.relay);
         self.actions.push_back(SocketAction::SendTo { port, peer, data });
     }
 
-    fn next_sequence(&mut self) -> Option<(u64, u32)> {
-        let Phase::Paired { channel, .. } = self.phase else {
-            return None;
-        };
-        let sequence = self.next_sequence;
-        self.next_sequence = sequence.wrapping_add(1);
-        Some((channel, sequence))
-    }
-
     fn channel(&self) -> Option<u64> {
         match self.phase {
-            Phase::Waiting { channel, .. } | Phase::Paired { channel, .. } => Some(channel),
+            Phase::Waiting { channel, .. } | Phase::Joined { channel, .. } => Some(channel),
             Phase::Offline
             | Phase::Greeting { .. }
             | Phase::Proving { .. }
             | Phase::Refused { .. }
             | Phase::Ended => None,
-        }
-    }
-
-    fn overhead(&self) -> usize {
-        DATA_HEADER + PAYLOAD_HEADER + self.tunnel.overhead()
-    }
-}
-
-impl Bond {
-    fn new(peer: u64, now: Instant, config: &EndpointConfig) -> Self {
-        Self {
-            peer,
-            heard: now,
-            inbound: Meter::default(),
-            inbound_gauge: Gauge::default(),
-            outbound_gauge: Gauge::default(),
-            reassembly: Reassembly::new(config.reassembly_timeout, config.reassembly_pending),
         }
     }
 }

@@ -22,6 +22,8 @@ pub enum BridgeEvent {
         /// Time until the endpoint asks again.
         retry_in: Duration,
     },
+    /// Somebody tried to join with a wrong passcode, on the mechanic's side only.
+    WrongPasscode,
     /// The relay forgot the order or this side of it; the endpoint registers again.
     RelayForgot,
     /// The peer was silent for the configured time.

@@ -9,19 +9,20 @@
 //! * [`message`]: the datagrams between endpoint and relay.
 //! * [`payload`]: what travels from endpoint to endpoint inside them.
 //! * [`secret`]: what all of a party's secrets are drawn from.
-//! * [`tunnel`]: the seam through which every payload passes.
+//! * `tunnel`: QUIC between the endpoints, and on it the proof of the passcode.
 //!
-//! Frames ride in datagrams and are never sent twice: what the network loses is lost, what it
-//! reorders stays reordered, as on a wire.
+//! The relay reads nothing and can alter nothing: endpoints prove the passcode to each other inside
+//! the tunnel, bound to its handshake. Frames ride in datagrams and are never sent twice, as on a
+//! wire, or on a stream, when the mechanic says so.
 
 pub mod config;
+mod cookie;
 mod endpoint;
 pub mod event;
 pub mod guard;
 pub mod mechanic;
 pub mod message;
 mod meter;
-mod passcode;
 pub mod payload;
 mod reassembly;
 pub mod relay;
@@ -31,7 +32,7 @@ mod rig;
 mod scenes;
 pub mod secret;
 pub mod technician;
-pub mod tunnel;
+mod tunnel;
 
 pub use config::{Carry, EndpointConfig, RelayConfig};
 pub use event::{BridgeEvent, DropReason, EndReason, Flow, RelayEvent, Sample};

@@ -7,17 +7,17 @@ use node::{Duration, Instant, Node, PortInput, PortOutput, SocketAction, SocketE
 use crate::config::EndpointConfig;
 use crate::endpoint::{Endpoint, Notice};
 use crate::event::{BridgeEvent, DropReason};
+use crate::guard::Assessment;
 use crate::message::Role;
 use crate::payload::Payload;
 use crate::secret::Secret;
-use crate::tunnel::Plain;
 
 /// Opens an order and carries what its LAN port hears, link state included.
 ///
 /// Its own LAN carrier is up from the beginning, paired or not: [`Mechanic::poll_lan`] says so
 /// first.
 pub struct Mechanic {
-    endpoint: Endpoint<Plain>,
+    endpoint: Endpoint,
     link: Report,
     repeat: Duration,
     repeat_max: Duration,
@@ -43,7 +43,7 @@ impl Mechanic {
     /// Makes a mechanic that opens the order as soon as its host has an address.
     pub fn new(config: EndpointConfig, secret: impl Into<Secret>) -> Self {
         let (repeat, repeat_max) = (config.link_repeat, config.link_repeat_max);
-        let endpoint = Endpoint::new(config, Role::Mechanic, Plain, secret.into());
+        let endpoint = Endpoint::new(config, Role::Mechanic, &secret.into());
         let link = Report { number: 0, up: false, repetition: None };
         let lan = VecDeque::from([PortOutput::Link(true)]);
         Self { endpoint, link, repeat, repeat_max, lan }
@@ -77,8 +77,13 @@ impl Mechanic {
 
     /// Closes the order for good.
     pub fn leave(&mut self, now: Instant) {
-        let notice = self.endpoint.leave();
-        self.act(now, notice);
+        self.endpoint.leave();
+        self.act(now);
+    }
+
+    /// Returns what the guard thinks of the way between the two sides now.
+    pub fn assessment(&self) -> Assessment {
+        self.endpoint.assessment()
     }
 
     /// Returns true while both sides of the order are there.
@@ -86,28 +91,34 @@ impl Mechanic {
         self.endpoint.is_paired()
     }
 
-    fn act(&mut self, now: Instant, notice: Option<Notice>) {
+    fn act(&mut self, now: Instant) {
+        while let Some(notice) = self.endpoint.poll_notice() {
+            self.act_on(now, notice);
+        }
+    }
+
+    fn act_on(&mut self, now: Instant, notice: Notice) {
         match notice {
-            Some(Notice::Frame(frame)) if self.link.up => {
+            Notice::Frame(frame) if self.link.up => {
                 self.lan.push_back(PortOutput::Frame(frame));
             }
-            Some(Notice::Frame(frame)) => {
+            Notice::Frame(frame) => {
                 self.endpoint.drop_frame(DropReason::NoCarrier, frame.len());
             }
-            Some(Notice::LinkSeen { number }) => {
+            Notice::LinkSeen { number } => {
                 if number == self.link.number {
                     self.link.repetition = None;
                 } else if self.link.repetition.is_none() {
                     self.start_report(now);
                 }
             }
-            Some(Notice::Bonded) => {
+            Notice::Bonded => {
                 self.link.number = self.link.number.max(1);
                 self.start_report(now);
             }
-            Some(Notice::Parted) => self.link.repetition = None,
+            Notice::Parted => self.link.repetition = None,
             // The technician's side has no link state of its own.
-            Some(Notice::Link { .. }) | None => {}
+            Notice::Link { .. } => {}
         }
     }
 
@@ -134,7 +145,7 @@ impl Mechanic {
         repetition.at = now + repetition.spacing;
         repetition.spacing = (repetition.spacing * 2).min(self.repeat_max);
         let (number, up) = (self.link.number, self.link.up);
-        self.endpoint.send(&Payload::Link { number, up });
+        self.endpoint.send(now, &Payload::Link { number, up });
     }
 }
 
@@ -143,13 +154,13 @@ impl Node for Mechanic {
     type Out = SocketAction;
 
     fn handle_input(&mut self, now: Instant, input: SocketEvent) {
-        let notice = self.endpoint.handle_event(now, input);
-        self.act(now, notice);
+        self.endpoint.handle_event(now, input);
+        self.act(now);
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        let notice = self.endpoint.handle_timeout(now);
-        self.act(now, notice);
+        self.endpoint.handle_timeout(now);
+        self.act(now);
         self.repeat_report(now);
     }
 

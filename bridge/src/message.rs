@@ -1,7 +1,9 @@
-//! The datagrams between endpoint and relay, format 1.
+//! The datagrams between endpoint and relay, format 2.
 //!
-//! Every datagram begins with the format number and a kind; the rest depends on the kind. Numbers
-//! are big-endian. A datagram of another length than its kind has is refused.
+//! A datagram whose first byte has bit 0x40 is a packet of the tunnel: it travels as it is, and
+//! the relay knows by the address it comes from where it goes. Every other begins with the format
+//! number and a kind; the rest depends on the kind. Numbers are big-endian. A datagram of another
+//! length than its kind has is refused.
 //!
 //! ```text
 //! 0        1      2
@@ -10,23 +12,29 @@
 //! kind  name       from      body
 //! 01    hello      endpoint  role u8, instance u64, order u64
 //! 02    challenge  relay     instance u64, cookie u64
-//! 03    open       mechanic  instance u64, order u64, cookie u64, verifier 32 bytes
-//! 04    join       technic.  instance u64, order u64, cookie u64, proof 32 bytes
-//! 05    granted    relay     instance u64, channel u64, peer u64 (0: not there)
+//! 03    open       mechanic  instance u64, order u64, cookie u64
+//! 04    join       technic.  instance u64, order u64, cookie u64
+//! 05    granted    relay     instance u64, channel u64, peer u32 (0: not there)
 //! 06    refused    relay     instance u64, reason u8, retry u32 (ms)
 //! 07    ping       endpoint  channel u64, number u32
-//! 08    pong       relay     channel u64, number u32, peer u64 (0: not there)
-//! 09    unknown    relay     channel u64
+//! 08    pong       relay     channel u64, number u32, peer u32 (0: not there)
+//! 09    unknown    relay     channel u64 (0: a packet of the tunnel from an unknown address)
 //! 0A    leave      endpoint  channel u64
 //! 0B    left       relay     channel u64
-//! 10    data       both      channel u64, sealed payload
+//! 0C    admit      mechanic  channel u64, candidate u32
+//! 0D    reject     mechanic  channel u64, candidate u32, wrong u8
+//! 10    wrapped    both      candidate u32, instance u64, packet of the tunnel
 //! ```
 //!
-//! *Instance* is drawn once when an endpoint starts, so that a program that came back from an
-//! interruption and one that was started anew can be told apart. *Cookie* proves that the sender
-//! receives at the address it sends from; the relay keeps nothing for anyone who has not returned
-//! it, and answers such a sender with no more bytes than it sent. *Channel* names an order at one relay for as long as
-//! it runs; data is forwarded untouched, because both sides know it by the same number.
+//! *Instance* is drawn for every connection an endpoint makes; only its owner, the relay and the
+//! mechanic ever see it. *Cookie* proves that the sender receives at the address it sends from;
+//! the relay keeps nothing for anyone who has not returned it, and answers such a sender with no
+//! more bytes than it sent. *Channel* names an order at one relay for as long as it runs.
+//!
+//! Nothing here depends on the passcode. Whoever joins is a *candidate*: what it says reaches the
+//! mechanic wrapped, under its number, until the mechanic, to whom it proves itself inside the
+//! tunnel, admits it. Only then do its packets travel as they are. To the mechanic, *peer* is the
+//! number of the admitted technician; to the technician, its own, while the mechanic is there.
 
 use std::fmt;
 use std::time::Duration;
@@ -34,10 +42,13 @@ use std::time::Duration;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 /// Number of this message format.
-pub const FORMAT: u8 = 1;
+pub const FORMAT: u8 = 2;
 
-/// Bytes before the sealed payload of a data message.
-pub const DATA_HEADER: usize = 10;
+/// Bytes before the packet in a wrapped message.
+pub const WRAPPED_HEADER: usize = 14;
+
+/// What tells a packet of the tunnel from a message: QUIC's fixed bit.
+const PACKET_BIT: u8 = 0x40;
 
 const HELLO: u8 = 0x01;
 const CHALLENGE: u8 = 0x02;
@@ -50,7 +61,9 @@ const PONG: u8 = 0x08;
 const UNKNOWN: u8 = 0x09;
 const LEAVE: u8 = 0x0A;
 const LEFT: u8 = 0x0B;
-const DATA: u8 = 0x10;
+const ADMIT: u8 = 0x0C;
+const REJECT: u8 = 0x0D;
+const WRAPPED: u8 = 0x10;
 
 /// The number by which both sides name their common work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,8 +97,10 @@ pub enum Refusal {
     Full,
     /// The order had one side only for too long.
     Expired,
-    /// Another program has taken this side's place with the right passcode.
+    /// Another program with the right passcode has taken this side's place.
     Replaced,
+    /// A mechanic that was heard not long ago holds this order.
+    Taken,
 }
 
 /// One datagram between endpoint and relay.
@@ -115,8 +130,6 @@ pub enum Message {
         order: OrderNumber,
         /// From the challenge.
         cookie: u64,
-        /// What the passcode of this order is checked with.
-        verifier: [u8; 32],
     },
     /// A technician joins an order, or comes back to it.
     Join {
@@ -126,8 +139,6 @@ pub enum Message {
         order: OrderNumber,
         /// From the challenge.
         cookie: u64,
-        /// Shows that the sender knows the passcode.
-        proof: [u8; 32],
     },
     /// The endpoint is in; sent again whenever the other side comes or goes.
     Granted {
@@ -135,8 +146,8 @@ pub enum Message {
         instance: u64,
         /// The order's number at this relay.
         channel: u64,
-        /// The other side's instance, when it is there.
-        peer: Option<u64>,
+        /// The technician's number, while the other side is there.
+        peer: Option<u32>,
     },
     /// The endpoint is not let in, or no longer.
     Refused {
@@ -160,8 +171,8 @@ pub enum Message {
         channel: u64,
         /// From the ping.
         number: u32,
-        /// The other side's instance, when it is there.
-        peer: Option<u64>,
+        /// The technician's number, while the other side is there.
+        peer: Option<u32>,
     },
     /// The relay knows no such channel, or not from this address.
     Unknown {
@@ -178,12 +189,30 @@ pub enum Message {
         /// The order's number at this relay.
         channel: u64,
     },
-    /// A payload for the other endpoint.
-    Data {
+    /// The mechanic takes a candidate as its technician.
+    Admit {
         /// The order's number at this relay.
         channel: u64,
-        /// What the tunnel made of a payload.
-        sealed: Bytes,
+        /// The candidate.
+        candidate: u32,
+    },
+    /// The mechanic wants nothing more from a candidate.
+    Reject {
+        /// The order's number at this relay.
+        channel: u64,
+        /// The candidate.
+        candidate: u32,
+        /// Whether it did not know the passcode.
+        wrong: bool,
+    },
+    /// A packet of the tunnel from or for a candidate, on the mechanic's leg.
+    Wrapped {
+        /// The candidate.
+        candidate: u32,
+        /// The candidate's own number.
+        instance: u64,
+        /// The packet.
+        packet: Bytes,
     },
 }
 
@@ -233,20 +262,18 @@ impl Message {
                 out.put_u64(*instance);
                 out.put_u64(*cookie);
             }
-            Self::Open { instance, order, cookie, verifier: tag }
-            | Self::Join { instance, order, cookie, proof: tag } => {
+            Self::Open { instance, order, cookie } | Self::Join { instance, order, cookie } => {
                 let open = matches!(self, Self::Open { .. });
                 begin(&mut out, if open { OPEN } else { JOIN });
                 out.put_u64(*instance);
                 out.put_u64(order.0);
                 out.put_u64(*cookie);
-                out.put_slice(tag);
             }
             Self::Granted { instance, channel, peer } => {
                 begin(&mut out, GRANTED);
                 out.put_u64(*instance);
                 out.put_u64(*channel);
-                out.put_u64(peer.unwrap_or(0));
+                out.put_u32(peer.unwrap_or(0));
             }
             Self::Refused { instance, reason, retry } => {
                 begin(&mut out, REFUSED);
@@ -263,14 +290,25 @@ impl Message {
                 begin(&mut out, PONG);
                 out.put_u64(*channel);
                 out.put_u32(*number);
-                out.put_u64(peer.unwrap_or(0));
+                out.put_u32(peer.unwrap_or(0));
             }
             Self::Unknown { channel } => put_channel(&mut out, UNKNOWN, *channel),
             Self::Leave { channel } => put_channel(&mut out, LEAVE, *channel),
             Self::Left { channel } => put_channel(&mut out, LEFT, *channel),
-            Self::Data { channel, sealed } => {
-                put_channel(&mut out, DATA, *channel);
-                out.put_slice(sealed);
+            Self::Admit { channel, candidate } => {
+                put_channel(&mut out, ADMIT, *channel);
+                out.put_u32(*candidate);
+            }
+            Self::Reject { channel, candidate, wrong } => {
+                put_channel(&mut out, REJECT, *channel);
+                out.put_u32(*candidate);
+                out.put_u8(u8::from(*wrong));
+            }
+            Self::Wrapped { candidate, instance, packet } => {
+                begin(&mut out, WRAPPED);
+                out.put_u32(*candidate);
+                out.put_u64(*instance);
+                out.put_slice(packet);
             }
         }
         out.freeze()
@@ -298,13 +336,11 @@ impl Message {
                 instance: body.get_u64(),
                 order: OrderNumber(body.get_u64()),
                 cookie: body.get_u64(),
-                verifier: take_tag(&mut body),
             },
             JOIN => Self::Join {
                 instance: body.get_u64(),
                 order: OrderNumber(body.get_u64()),
                 cookie: body.get_u64(),
-                proof: take_tag(&mut body),
             },
             GRANTED => Self::Granted {
                 instance: body.get_u64(),
@@ -325,25 +361,27 @@ impl Message {
             UNKNOWN => Self::Unknown { channel: body.get_u64() },
             LEAVE => Self::Leave { channel: body.get_u64() },
             LEFT => Self::Left { channel: body.get_u64() },
-            DATA => Self::Data { channel: body.get_u64(), sealed: body },
+            ADMIT => Self::Admit { channel: body.get_u64(), candidate: body.get_u32() },
+            REJECT => Self::Reject {
+                channel: body.get_u64(),
+                candidate: body.get_u32(),
+                wrong: match body.get_u8() {
+                    0 => false,
+                    1 => true,
+                    value => return Err(DecodeError::Value { kind, value }),
+                },
+            },
+            WRAPPED => {
+                Self::Wrapped { candidate: body.get_u32(), instance: body.get_u64(), packet: body }
+            }
             other => return Err(DecodeError::Kind(other)),
         })
     }
 }
 
-/// Returns the channel of a data message, or `None` when it is another message or none.
-pub fn data_channel(datagram: &[u8]) -> Option<u64> {
-    let (header, _) = datagram.split_first_chunk::<DATA_HEADER>()?;
-    let [FORMAT, DATA, channel @ ..] = header else {
-        return None;
-    };
-    Some(u64::from_be_bytes(*channel))
-}
-
-/// Writes what stands before the sealed payload of a data message.
-pub fn put_data_header(out: &mut Vec<u8>, channel: u64) {
-    out.extend_from_slice(&[FORMAT, DATA]);
-    out.extend_from_slice(&channel.to_be_bytes());
+/// Returns whether a datagram is a packet of the tunnel.
+pub fn is_packet(datagram: &[u8]) -> bool {
+    datagram.first().is_some_and(|first| first & PACKET_BIT != 0)
 }
 
 impl Role {
@@ -380,6 +418,7 @@ impl Refusal {
             Self::Full => 4,
             Self::Expired => 5,
             Self::Replaced => 6,
+            Self::Taken => 7,
         }
     }
 
@@ -391,6 +430,7 @@ impl Refusal {
             4 => Ok(Self::Full),
             5 => Ok(Self::Expired),
             6 => Ok(Self::Replaced),
+            7 => Ok(Self::Taken),
             _ => Err(DecodeError::Value { kind, value }),
         }
     }
@@ -410,26 +450,22 @@ fn check_length(kind: u8, body: usize) -> Result<(), DecodeError> {
     let fits = match kind {
         HELLO => body == 17,
         CHALLENGE => body == 16,
-        OPEN | JOIN => body == 56,
-        GRANTED => body == 24,
+        OPEN | JOIN => body == 24,
+        GRANTED => body == 20,
         REFUSED => body == 13,
         PING => body == 12,
-        PONG => body == 20,
+        PONG => body == 16,
         UNKNOWN | LEAVE | LEFT => body == 8,
-        DATA => body >= 8,
+        ADMIT => body == 12,
+        REJECT => body == 13,
+        WRAPPED => body >= 12,
         other => return Err(DecodeError::Kind(other)),
     };
     if fits { Ok(()) } else { Err(DecodeError::Length { kind, body }) }
 }
 
-fn take_tag(body: &mut Bytes) -> [u8; 32] {
-    let mut tag = [0; 32];
-    body.copy_to_slice(&mut tag);
-    tag
-}
-
-fn take_peer(body: &mut Bytes) -> Option<u64> {
-    Some(body.get_u64()).filter(|peer| *peer != 0)
+fn take_peer(body: &mut Bytes) -> Option<u32> {
+    Some(body.get_u32()).filter(|peer| *peer != 0)
 }
 
 #[cfg(test)]

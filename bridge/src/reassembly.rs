@@ -25,8 +25,8 @@ pub struct Reassembly {
 
 #[derive(Clone, Debug)]
 struct Waiting {
-    /// Sequence number of the first half, whichever half this is.
-    key: u32,
+    /// What both halves of a frame have in common.
+    key: u16,
     half: Half,
     since: Instant,
     bytes: Bytes,
@@ -44,16 +44,12 @@ impl Reassembly {
     pub fn insert(
         &mut self,
         now: Instant,
-        sequence: u32,
+        key: u16,
         half: Half,
         bytes: Bytes,
         lost: &mut Vec<usize>,
     ) -> Option<Frame> {
         self.give_up(now, lost);
-        let key = match half {
-            Half::First => sequence,
-            Half::Second => sequence.wrapping_sub(1),
-        };
         if let Some(index) = self.waiting.iter().position(|entry| entry.key == key) {
             if self.waiting[index].half == half {
                 return None;
@@ -105,10 +101,10 @@ mod tests {
         let mut lost = Vec::new();
         let mut table = table();
         assert_eq!(table.insert(Instant::ZERO, 7, Half::First, FIRST, &mut lost), None);
-        let frame = table.insert(Instant::ZERO, 8, Half::Second, SECOND, &mut lost);
+        let frame = table.insert(Instant::ZERO, 7, Half::Second, SECOND, &mut lost);
         assert_eq!(frame.as_deref(), Some(&b"abc"[..]));
         assert_eq!(table.insert(Instant::ZERO, 0, Half::Second, SECOND, &mut lost), None);
-        let frame = table.insert(Instant::ZERO, u32::MAX, Half::First, FIRST, &mut lost);
+        let frame = table.insert(Instant::ZERO, 0, Half::First, FIRST, &mut lost);
         assert_eq!(frame.as_deref(), Some(&b"abc"[..]));
         assert!(lost.is_empty());
     }
@@ -119,7 +115,7 @@ mod tests {
         let mut table = table();
         assert_eq!(table.insert(Instant::ZERO, 7, Half::First, FIRST, &mut lost), None);
         assert_eq!(table.insert(Instant::ZERO, 7, Half::First, FIRST, &mut lost), None);
-        assert!(table.insert(Instant::ZERO, 8, Half::Second, SECOND, &mut lost).is_some());
+        assert!(table.insert(Instant::ZERO, 7, Half::Second, SECOND, &mut lost).is_some());
     }
 
     #[test]
@@ -128,7 +124,7 @@ mod tests {
         let mut table = table();
         table.insert(Instant::ZERO, 7, Half::First, FIRST, &mut lost);
         let late = Instant::from_millis(1_001);
-        assert_eq!(table.insert(late, 8, Half::Second, SECOND, &mut lost), None);
+        assert_eq!(table.insert(late, 7, Half::Second, SECOND, &mut lost), None);
         assert_eq!(lost, [2]);
     }
 
@@ -136,11 +132,11 @@ mod tests {
     fn the_oldest_half_gives_way() {
         let mut lost = Vec::new();
         let mut table = table();
-        for sequence in [10, 20, 30] {
-            table.insert(Instant::ZERO, sequence, Half::First, FIRST, &mut lost);
+        for key in [10, 20, 30] {
+            table.insert(Instant::ZERO, key, Half::First, FIRST, &mut lost);
         }
         assert_eq!(lost, [2]);
-        assert!(table.insert(Instant::ZERO, 31, Half::Second, SECOND, &mut lost).is_some());
-        assert!(table.insert(Instant::ZERO, 11, Half::Second, SECOND, &mut lost).is_none());
+        assert!(table.insert(Instant::ZERO, 30, Half::Second, SECOND, &mut lost).is_some());
+        assert!(table.insert(Instant::ZERO, 10, Half::Second, SECOND, &mut lost).is_none());
     }
 }

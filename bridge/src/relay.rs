@@ -1,37 +1,46 @@
 //! Joins the two sides of each order and forwards what it cannot read.
 //!
-//! Everything it holds is bounded: orders in all and per address, control messages per second,
-//! bytes per second and order. Nothing is kept for a sender whose address is not proven, and no
-//! payload is ever queued.
+//! Everything it holds is bounded: orders in all and per address, candidates per order and per
+//! address, control messages per second in all and per address, bytes per second and order.
+//! Nothing is kept for a sender whose address is not proven, and no packet is ever queued. It knows
+//! no passcode and nothing a passcode could be guessed from.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use bytes::Bytes;
 use node::{Duration, Instant, Node, SocketAction, SocketEvent};
-use tracing::{debug, info};
+use tracing::debug;
 
 use crate::config::RelayConfig;
+use crate::cookie;
 use crate::event::RelayEvent;
-use crate::message::{Message, OrderNumber, Refusal, Role, data_channel};
-use crate::passcode::{self, Verifier};
+use crate::message::{Message, OrderNumber, is_packet};
 use crate::secret::{Secret, Source};
 use limit::Limit;
-use order::{Order, Side, Sides};
+use order::{Order, Side};
 
+mod admission;
 mod limit;
 mod order;
+mod sweep;
 #[cfg(test)]
 mod tests;
 
 /// Most orders a relay can name: the low 16 bits of a channel are its place.
 const ORDERS_MAX: usize = 1 << 16;
 
+/// How many places the table of senders has.
+const SENDERS: usize = 1024;
+
 /// How long a cookie is good for, at least; at most twice that.
 const COOKIE_LIFE: Duration = Duration::from_secs(30);
 
 /// How much traffic may come at once, as time at the full rate.
 const TRAFFIC_BURST: Duration = Duration::from_millis(100);
+
+/// How much may come at once of what is rare, as time at the full rate.
+const SLOW_BURST: Duration = Duration::from_secs(2);
 
 /// How many events wait for someone who polls them; the oldest give way.
 const EVENTS: usize = 1024;
@@ -43,7 +52,11 @@ pub struct Relay {
     channels: Source,
     places: Vec<Option<Order>>,
     numbers: BTreeMap<OrderNumber, usize>,
+    /// Who speaks from where.
+    seats: BTreeMap<SocketAddrV4, Seat>,
+    next_candidate: u32,
     control: Limit,
+    senders: Vec<Limit>,
     answers_to_strangers: Limit,
     sweep_at: Option<Instant>,
     counters: RelayCounters,
@@ -51,14 +64,31 @@ pub struct Relay {
     events: VecDeque<RelayEvent>,
 }
 
+/// Where in an order somebody sits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Seat {
+    place: usize,
+    who: Who,
+}
+
+/// Who of an order somebody is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Who {
+    Mechanic,
+    /// The admitted technician or a candidate, by its number.
+    Candidate(u32),
+}
+
 /// How many datagrams a relay has treated in which way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RelayCounters {
-    /// Payloads forwarded.
+    /// Packets forwarded.
     pub forwarded: u64,
-    /// Payloads and control messages dropped because there were too many.
+    /// Bytes of those.
+    pub forwarded_bytes: u64,
+    /// Packets and control messages dropped because there were too many.
     pub throttled: u64,
-    /// Payloads for a channel that is not known, or from a stranger.
+    /// Datagrams for a channel that is not known, or from a stranger.
     pub strangers: u64,
     /// Datagrams that are no message, or none for a relay.
     pub malformed: u64,
@@ -70,13 +100,18 @@ impl Relay {
         let secret: Secret = secret.into();
         let actions = VecDeque::from([SocketAction::Bind { port: config.port }]);
         let control = Limit::new(u64::from(config.control_per_second), Duration::from_secs(1));
+        let sender = Limit::new(u64::from(config.control_per_address), SLOW_BURST);
+        let mut channels = secret.source("bridge/relay/channel");
         Self {
             config,
             secret: secret.source("bridge/relay/cookie").bytes(),
-            channels: secret.source("bridge/relay/channel"),
+            next_candidate: channels.number() as u32,
+            channels,
             places: Vec::new(),
             numbers: BTreeMap::new(),
+            seats: BTreeMap::new(),
             control,
+            senders: vec![sender; SENDERS],
             answers_to_strangers: control,
             sweep_at: None,
             counters: RelayCounters::default(),
@@ -101,15 +136,17 @@ impl Relay {
     }
 
     fn handle_datagram(&mut self, now: Instant, peer: SocketAddrV4, data: Bytes) {
-        if let Some(channel) = data_channel(&data) {
-            return self.forward(now, channel, peer, data);
-        }
-        if !self.control.take(now, 1) {
-            self.counters.throttled += 1;
-            return;
+        if is_packet(&data) {
+            return self.forward(now, peer, data);
         }
         match Message::decode(data) {
-            Ok(message) => self.handle_message(now, peer, message),
+            Ok(Message::Wrapped { candidate, packet, .. }) => {
+                self.unwrap(now, peer, candidate, packet);
+            }
+            Ok(message) if self.is_heard(now, *peer.ip()) => {
+                self.handle_message(now, peer, message);
+            }
+            Ok(_) => self.counters.throttled += 1,
             Err(error) => {
                 self.counters.malformed += 1;
                 debug!(%error, %peer, "datagram ignored");
@@ -117,21 +154,68 @@ impl Relay {
         }
     }
 
-    /// Passes a payload on as it is: the hot path.
-    fn forward(&mut self, now: Instant, channel: u64, peer: SocketAddrV4, data: Bytes) {
-        let heard = self.at(channel).and_then(|order| {
-            let (_, other) = order.hear(now, peer)?;
-            Some(other.map(|other| (other.peer, order.traffic.take(now, data.len() as u64))))
-        });
-        match heard {
-            Some(Some((other, true))) => {
-                self.counters.forwarded += 1;
-                self.transmit(other, data);
+    /// Passes a packet on: the hot path.
+    fn forward(&mut self, now: Instant, peer: SocketAddrV4, packet: Bytes) {
+        let Some(seat) = self.seats.get(&peer).copied() else {
+            return self.unknown(now, 0, peer);
+        };
+        let order = self.places[seat.place].as_mut().expect("a seat is in an order that is held");
+        let length = packet.len() as u64;
+        match seat.who {
+            Who::Mechanic => {
+                order.mechanic.as_mut().expect("the mechanic has a seat").heard = now;
+                if let Some(to) = order.technician.map(|technician| technician.side.peer) {
+                    let fits = order.traffic.take(now, length);
+                    self.pass(fits, to, packet);
+                }
             }
-            Some(Some((_, false))) => self.counters.throttled += 1,
-            Some(None) => {}
-            None => self.unknown(now, channel, peer),
+            Who::Candidate(number) => {
+                let Some(to) = order.mechanic.map(|mechanic| mechanic.peer) else {
+                    return order.hear(now, number);
+                };
+                if let Some(technician) = order.technician.as_mut().filter(|t| t.number == number) {
+                    technician.side.heard = now;
+                    let fits = order.traffic.take(now, length);
+                    return self.pass(fits, to, packet);
+                }
+                order.hear(now, number);
+                let instance = order.candidate(number).map_or(0, |one| one.side.instance);
+                let fits = order.strangers.take(now, length);
+                let wrapped = Message::Wrapped { candidate: number, instance, packet };
+                self.pass(fits, to, wrapped.to_bytes());
+            }
         }
+    }
+
+    /// Hands a candidate what the mechanic has for it.
+    fn unwrap(&mut self, now: Instant, peer: SocketAddrV4, candidate: u32, packet: Bytes) {
+        let Some(Seat { place, who: Who::Mechanic }) = self.seats.get(&peer).copied() else {
+            return self.unknown(now, 0, peer);
+        };
+        let order = self.places[place].as_mut().expect("a seat is in an order that is held");
+        order.mechanic.as_mut().expect("the mechanic has a seat").heard = now;
+        if let Some(to) = order.candidate(candidate).map(|one| one.side.peer)
+            && is_packet(&packet)
+        {
+            let fits = order.strangers.take(now, packet.len() as u64);
+            self.pass(fits, to, packet);
+        }
+    }
+
+    fn pass(&mut self, fits: bool, to: SocketAddrV4, packet: Bytes) {
+        if fits {
+            self.counters.forwarded += 1;
+            self.counters.forwarded_bytes += packet.len() as u64;
+            self.transmit(to, packet);
+        } else {
+            self.counters.throttled += 1;
+        }
+    }
+
+    /// Returns whether a control message of this sender is read.
+    fn is_heard(&mut self, now: Instant, address: Ipv4Addr) -> bool {
+        let place = cookie::place(&self.secret, address) % SENDERS;
+        self.senders[place].take(now, 1) && self.control.take(now, 1)
     }
 
     fn unknown(&mut self, now: Instant, channel: u64, peer: SocketAddrV4) {
@@ -144,39 +228,39 @@ impl Relay {
     fn handle_message(&mut self, now: Instant, peer: SocketAddrV4, message: Message) {
         match message {
             Message::Hello { instance, .. } => self.challenge(now, peer, instance),
-            Message::Open { instance, order, cookie, verifier } => {
+            Message::Open { instance, order, cookie } => {
                 if self.is_cookie(now, peer, instance, cookie) {
-                    let side = Side { peer, instance, heard: now };
-                    self.open(now, order, side, verifier);
+                    self.open(now, order, Side { peer, instance, heard: now });
                 } else {
                     self.challenge(now, peer, instance);
                 }
             }
-            Message::Join { instance, order, cookie, proof } => {
+            Message::Join { instance, order, cookie } => {
                 if self.is_cookie(now, peer, instance, cookie) {
-                    let side = Side { peer, instance, heard: now };
-                    self.join(now, order, side, cookie, &proof);
+                    self.join(now, order, Side { peer, instance, heard: now });
                 } else {
                     self.challenge(now, peer, instance);
                 }
             }
-            Message::Ping { channel, number } => {
-                match self.at(channel).and_then(|order| order.hear(now, peer)) {
-                    Some((_, other)) => {
-                        let other = other.map(|side| side.instance);
-                        self.say(peer, &Message::Pong { channel, number, peer: other });
-                    }
-                    None => self.unknown(now, channel, peer),
+            Message::Ping { channel, number } => match self.seat(now, channel, peer) {
+                Some(seat) => {
+                    let peer_number = self.other(seat);
+                    self.say(peer, &Message::Pong { channel, number, peer: peer_number });
                 }
-            }
+                None => self.unknown(now, channel, peer),
+            },
             Message::Leave { channel } => self.leave(now, channel, peer),
+            Message::Admit { channel, candidate } => self.admit(now, channel, peer, candidate),
+            Message::Reject { channel, candidate, wrong } => {
+                self.reject(now, channel, peer, candidate, wrong);
+            }
             Message::Challenge { .. }
             | Message::Granted { .. }
             | Message::Refused { .. }
             | Message::Pong { .. }
             | Message::Unknown { .. }
             | Message::Left { .. }
-            | Message::Data { .. } => {
+            | Message::Wrapped { .. } => {
                 self.counters.malformed += 1;
                 debug!(%peer, ?message, "an endpoint spoke as a relay");
             }
@@ -184,7 +268,7 @@ impl Relay {
     }
 
     fn challenge(&mut self, now: Instant, peer: SocketAddrV4, instance: u64) {
-        let cookie = passcode::cookie(&self.secret, peer, instance, epoch(now));
+        let cookie = cookie::cookie(&self.secret, peer, instance, epoch(now));
         self.say(peer, &Message::Challenge { instance, cookie });
     }
 
@@ -193,208 +277,34 @@ impl Relay {
         [Some(epoch), epoch.checked_sub(1)]
             .into_iter()
             .flatten()
-            .any(|epoch| passcode::cookie(&self.secret, peer, instance, epoch) == cookie)
+            .any(|epoch| cookie::cookie(&self.secret, peer, instance, epoch) == cookie)
     }
 
-    fn open(&mut self, now: Instant, number: OrderNumber, side: Side, verifier: Verifier) {
-        let Some(order) = self.order(number) else {
-            return self.create(now, number, side, verifier);
-        };
-        if let Some(wait) = order.barred_for(now) {
-            return self.refuse(number, side, Refusal::TryLater, wait);
-        }
-        if !passcode::equal(&order.verifier, &verifier) {
-            return self.bar(now, number, side);
-        }
-        self.admit(now, number, Role::Mechanic, side);
-    }
-
-    fn join(
-        &mut self,
-        now: Instant,
-        number: OrderNumber,
-        side: Side,
-        cookie: u64,
-        shown: &[u8; 32],
-    ) {
-        let Some(order) = self.order(number) else {
-            return self.refuse(number, side, Refusal::NoSuchOrder, Duration::ZERO);
-        };
-        if let Some(wait) = order.barred_for(now) {
-            return self.refuse(number, side, Refusal::TryLater, wait);
-        }
-        if !passcode::equal(&passcode::proof(&order.verifier, number, cookie), shown) {
-            return self.bar(now, number, side);
-        }
-        self.admit(now, number, Role::Technician, side);
-    }
-
-    fn create(&mut self, now: Instant, number: OrderNumber, side: Side, verifier: Verifier) {
-        let held = self.held_from(*side.peer.ip());
-        let limit = self.config.orders.min(ORDERS_MAX);
-        if self.numbers.len() >= limit || held >= self.config.orders_per_address {
-            return self.refuse(number, side, Refusal::Full, self.config.silence);
-        }
-        let free = self.places.iter().position(Option::is_none);
-        let place = free.unwrap_or_else(|| {
-            self.places.push(None);
-            self.places.len() - 1
-        });
-        let channel = (self.channels.number() << 16) | place as u64;
-        let traffic = Limit::new(self.config.order_bytes_per_second, TRAFFIC_BURST);
-        self.places[place] = Some(Order::new(number, channel, verifier, side, traffic));
-        self.numbers.insert(number, place);
-        info!(%number, "offered");
-        self.tell(RelayEvent::Offered(number));
-        self.sweep_no_later_than(now + self.config.silence);
-        let instance = side.instance;
-        self.say(side.peer, &Message::Granted { instance, channel, peer: None });
-    }
-
-    fn bar(&mut self, now: Instant, number: OrderNumber, side: Side) {
-        let (delay, max) = (self.config.wrong_passcode_delay, self.config.wrong_passcode_delay_max);
-        let wait = self.order(number).map(|order| order.bar(now, delay, max)).unwrap_or(delay);
-        self.refuse(number, side, Refusal::WrongPasscode, wait);
-    }
-
-    fn refuse(&mut self, number: OrderNumber, side: Side, reason: Refusal, retry: Duration) {
-        debug!(%number, ?reason, peer = %side.peer, "refused");
-        self.tell(RelayEvent::Refused(number, reason));
-        self.say(side.peer, &Message::Refused { instance: side.instance, reason, retry });
-    }
-
-    fn admit(&mut self, now: Instant, number: OrderNumber, role: Role, side: Side) {
-        let order = self.order(number).expect("the caller found the order");
-        order.absolve();
-        let before = order.sides.put(role, side);
-        let (channel, other) = (order.channel, order.sides.get(role.other()));
-        let peer = other.map(|other| other.instance);
-        self.say(side.peer, &Message::Granted { instance: side.instance, channel, peer });
-        self.sweep_no_later_than(now + self.config.silence);
-        if let Some(before) = before.filter(|before| before.instance != side.instance) {
-            self.refuse(number, before, Refusal::Replaced, Duration::ZERO);
-        }
-        let Some(other) = other else {
-            return;
-        };
-        if before.is_none() {
-            info!(%number, "paired");
-            self.tell(RelayEvent::Paired(number));
-        }
-        if before.map(|before| before.instance) != Some(side.instance) {
-            let (instance, peer) = (other.instance, Some(side.instance));
-            self.say(other.peer, &Message::Granted { instance, channel, peer });
-        }
-    }
-
-    fn leave(&mut self, now: Instant, channel: u64, peer: SocketAddrV4) {
-        let Some(order) = self.at(channel) else {
-            return;
-        };
-        let Some((role, other)) = order.hear(now, peer) else {
-            return;
-        };
-        let number = order.number;
-        self.tell(RelayEvent::SideLeft(number, role));
-        if let Some(other) = other {
-            self.say(other.peer, &Message::Left { channel });
-        }
-        match role {
-            Role::Technician => self.remove_side(now, channel, role),
-            Role::Mechanic => self.close(channel),
-        }
-    }
-
-    fn remove_side(&mut self, now: Instant, channel: u64, role: Role) {
-        let Some(order) = self.at(channel) else {
-            return;
-        };
-        match order.sides.without(now, role) {
-            Some(sides) => order.sides = sides,
-            None => self.close(channel),
-        }
-    }
-
-    fn close(&mut self, channel: u64) {
-        let place = place(channel);
-        if let Some(order) = self.places.get_mut(place).and_then(Option::take) {
-            self.numbers.remove(&order.number);
-            info!(number = %order.number, "closed");
-            self.tell(RelayEvent::Closed(order.number));
-        }
-    }
-
-    /// Takes away sides that fell silent and orders that had one side for too long.
-    fn sweep(&mut self, now: Instant) {
-        let channels: Vec<u64> = self.places.iter().flatten().map(|order| order.channel).collect();
-        for channel in channels {
-            for role in [Role::Technician, Role::Mechanic] {
-                self.remove_silent(now, channel, role);
+    /// Finds where somebody sits in the order of a channel, and notes that it was heard.
+    fn seat(&mut self, now: Instant, channel: u64, peer: SocketAddrV4) -> Option<Seat> {
+        let seat = *self.seats.get(&peer)?;
+        let order = self.at(channel).filter(|order| place(order.channel) == seat.place)?;
+        match seat.who {
+            Who::Mechanic => {
+                order.mechanic.as_mut().expect("the mechanic has a seat").heard = now;
             }
-            self.remove_half_open(now, channel);
+            Who::Candidate(number) => order.hear(now, number),
         }
-        let (silence, limit) = (self.config.silence, self.config.half_open_limit);
-        self.sweep_at = self
-            .places
-            .iter()
-            .flatten()
-            .map(|order| match order.sides {
-                Sides::Half { side, since, .. } => (side.heard + silence).min(since + limit),
-                Sides::Both { technician, mechanic } => {
-                    technician.heard.min(mechanic.heard) + silence
-                }
-            })
-            .min();
+        Some(seat)
     }
 
-    fn remove_silent(&mut self, now: Instant, channel: u64, role: Role) {
-        let silence = self.config.silence;
-        let Some(order) = self.at(channel) else {
-            return;
-        };
-        let Some(side) = order.sides.get(role).filter(|side| now - side.heard >= silence) else {
-            return;
-        };
-        let (number, other) = (order.number, order.sides.get(role.other()));
-        debug!(%number, ?role, peer = %side.peer, "side lost");
-        self.tell(RelayEvent::SideLost(number, role));
-        self.remove_side(now, channel, role);
-        if let Some(other) = other {
-            let instance = other.instance;
-            self.say(other.peer, &Message::Granted { instance, channel, peer: None });
+    /// Returns what somebody is told of the other side.
+    fn other(&self, seat: Seat) -> Option<u32> {
+        let order = self.places[seat.place].as_ref()?;
+        match seat.who {
+            Who::Mechanic => order.technician.map(|technician| technician.number),
+            Who::Candidate(number) => order.mechanic.map(|_| number),
         }
-    }
-
-    fn remove_half_open(&mut self, now: Instant, channel: u64) {
-        let limit = self.config.half_open_limit;
-        let Some(&mut Order { number, sides: Sides::Half { side, since, .. }, .. }) =
-            self.at(channel)
-        else {
-            return;
-        };
-        if now - since >= limit {
-            self.refuse(number, side, Refusal::Expired, Duration::ZERO);
-            self.close(channel);
-        }
-    }
-
-    fn sweep_no_later_than(&mut self, at: Instant) {
-        self.sweep_at = Some(self.sweep_at.map_or(at, |due| due.min(at)));
     }
 
     fn at(&mut self, channel: u64) -> Option<&mut Order> {
         let order = self.places.get_mut(place(channel))?.as_mut()?;
         (order.channel == channel).then_some(order)
-    }
-
-    fn order(&mut self, number: OrderNumber) -> Option<&mut Order> {
-        let place = *self.numbers.get(&number)?;
-        self.places[place].as_mut()
-    }
-
-    fn held_from(&self, address: Ipv4Addr) -> usize {
-        let mechanics = self.places.iter().flatten().filter_map(|o| o.sides.get(Role::Mechanic));
-        mechanics.filter(|side| *side.peer.ip() == address).count()
     }
 
     fn say(&mut self, peer: SocketAddrV4, message: &Message) {

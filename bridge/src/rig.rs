@@ -11,7 +11,7 @@ use node::{
 use crate::config::{ENDPOINT_PORT, EndpointConfig, RELAY_PORT, RelayConfig};
 use crate::event::{BridgeEvent, RelayEvent};
 use crate::mechanic::Mechanic;
-use crate::message::{OrderNumber, data_channel};
+use crate::message::{Message, OrderNumber};
 use crate::relay::Relay;
 use crate::technician::Technician;
 
@@ -32,7 +32,7 @@ pub struct Rig {
     pub datagrams: u64,
     pub wakes: u64,
     pub longest: usize,
-    /// From the last data message that was sent.
+    /// From the last grant that was sent.
     pub channel: u64,
     flight: BTreeMap<(Instant, u64), (SocketAddrV4, SocketEvent)>,
     chance: Stream,
@@ -166,11 +166,16 @@ impl Rig {
             .collect()
     }
 
-    /// Events of an endpoint that are neither samples nor lost frames.
+    /// Events of an endpoint that are neither measurements nor lost frames.
     pub fn story(&self, at: u8) -> Vec<BridgeEvent> {
         let events = self.events.get(&at).into_iter().flatten().map(|(_, event)| *event);
         events
-            .filter(|event| !matches!(event, BridgeEvent::Sample(_) | BridgeEvent::Dropped { .. }))
+            .filter(|event| match event {
+                BridgeEvent::Sample(_) | BridgeEvent::Guard(_) | BridgeEvent::Dropped { .. } => {
+                    false
+                }
+                _ => true,
+            })
             .collect()
     }
 
@@ -216,7 +221,9 @@ impl Rig {
         assert_eq!(port, from.port());
         self.datagrams += 1;
         self.longest = self.longest.max(data.len());
-        self.channel = data_channel(&data).unwrap_or(self.channel);
+        if let Ok(Message::Granted { channel, .. }) = Message::decode(data.clone()) {
+            self.channel = channel;
+        }
         if self.pipe.mute == Some(from.ip().octets()[3]) || self.chance.chance(self.pipe.loss) {
             return;
         }

@@ -38,21 +38,15 @@ fn carries_frames_of_every_size_both_ways() {
     assert_eq!(rig.longest, 1472);
 }
 
-#[rstest]
-#[case::longer_than_ethernet(1472, 1519)]
-#[case::longer_than_two_datagrams(600, 1171)]
-fn a_frame_that_does_not_fit_is_told(#[case] datagram_limit: u16, #[case] size: usize) {
-    let mut rig = Rig::empty(RelayConfig::default(), 1);
-    rig.add_mechanic(MECHANIC, crate::EndpointConfig { datagram_limit, ..config() });
-    rig.add_technician(TECHNICIAN, config());
+#[test]
+fn a_frame_that_does_not_fit_is_told() {
+    let mut rig = Rig::paired(1);
+    rig.vehicle_sends(&frame(1, 1519));
+    rig.vehicle_sends(&frame(2, 1518));
     rig.run(SECOND);
-    rig.link(true);
-    rig.vehicle_sends(&frame(1, size));
-    rig.vehicle_sends(&frame(2, size - 1));
-    rig.run(SECOND);
-    let dropped = BridgeEvent::Dropped { reason: DropReason::TooLong, bytes: size };
+    let dropped = BridgeEvent::Dropped { reason: DropReason::TooLong, bytes: 1519 };
     assert!(rig.events[&MECHANIC].iter().any(|(_, event)| *event == dropped));
-    assert_eq!(rig.frames(TECHNICIAN), [frame(2, size - 1)]);
+    assert_eq!(rig.frames(TECHNICIAN), [frame(2, 1518)]);
 }
 
 #[test]
@@ -84,8 +78,7 @@ fn loses_and_repeats_no_more_than_the_network(#[values(1, 2, 3, 4, 5, 6)] seed: 
     assert!(copies.keys().all(|frame| sent.contains(frame)), "a frame nobody sent");
     // Two hops, and every eleventh frame travels in two datagrams: about 6.4 % are lost.
     assert!((1840..=1900).contains(&copies.len()), "{} of 2000 arrived", copies.len());
-    assert!(copies.values().all(|copies| *copies <= 4));
-    assert!(copies.values().any(|copies| *copies == 2), "the network's repeats are carried");
+    assert!(copies.values().all(|copies| *copies == 1), "the tunnel takes out repeats");
 }
 
 #[rstest]
@@ -111,6 +104,8 @@ fn the_link_state_arrives_under_any_loss(#[values(1, 2, 3, 4, 5, 6, 7, 8)] seed:
 #[test]
 fn a_link_state_that_was_lost_is_repeated_at_once() {
     let mut rig = Rig::paired(1);
+    // Past the many measurements that follow pairing.
+    rig.run(Duration::from_millis(11_500));
     rig.pipe.mute = Some(MECHANIC);
     rig.link(false);
     rig.run(Duration::from_millis(100));
@@ -119,7 +114,7 @@ fn a_link_state_that_was_lost_is_repeated_at_once() {
     assert_eq!(rig.links(TECHNICIAN), [true, false]);
     rig.datagrams = 0;
     rig.run(Duration::from_millis(900));
-    assert_eq!(rig.datagrams, 0, "nothing is repeated once it was seen");
+    assert!(rig.datagrams <= 2, "one acknowledgement over two hops, and no repetition");
 }
 
 #[test]
@@ -159,27 +154,24 @@ fn a_wrong_passcode_is_refused_ever_longer_and_then_given_up() {
     let refused = |s| BridgeEvent::Refused { reason: Refusal::WrongPasscode, retry_in: s * SECOND };
     let ended = BridgeEvent::Ended(EndReason::WrongPasscode);
     assert_eq!(rig.story(TECHNICIAN), [refused(1), refused(2), refused(4), ended]);
-    assert_eq!(rig.story(MECHANIC), [BridgeEvent::Waiting]);
+    let wrong = BridgeEvent::WrongPasscode;
+    assert_eq!(rig.story(MECHANIC), [BridgeEvent::Waiting, wrong, wrong, wrong]);
 }
 
 #[test]
-fn nobody_gets_in_while_the_order_is_barred_and_the_right_one_does_afterwards() {
-    let relay = RelayConfig { wrong_passcode_delay: 8 * SECOND, ..RelayConfig::default() };
-    let mut rig = Rig::empty(relay, 1);
+fn a_guesser_does_not_hold_up_the_one_who_knows() {
+    let mut rig = Rig::empty(RelayConfig::default(), 1);
     rig.add_mechanic(MECHANIC, config());
     rig.run(SECOND);
-    let wrong = crate::EndpointConfig {
-        passcode: "open barley".to_owned(),
-        passcode_attempts: 1,
-        ..config()
-    };
-    rig.add_technician(11, wrong);
+    for at in 30..34 {
+        let passcode = "open barley".to_owned();
+        rig.add_technician(at, crate::EndpointConfig { passcode, ..config() });
+    }
     rig.run(SECOND);
     rig.add_technician(TECHNICIAN, config());
-    rig.run(6 * SECOND);
-    assert!(!rig.technicians[&TECHNICIAN].is_paired());
-    rig.run(2 * SECOND);
+    rig.run(SECOND);
     assert!(rig.technicians[&TECHNICIAN].is_paired());
+    assert!(rig.story(MECHANIC).contains(&BridgeEvent::WrongPasscode));
 }
 
 #[test]
@@ -254,11 +246,14 @@ fn a_technician_started_anew_learns_the_link_state() {
 }
 
 #[test]
-fn a_mechanic_whose_place_is_taken_ends() {
+fn a_second_mechanic_waits_until_the_first_is_gone() {
     let mut rig = Rig::paired(1);
     rig.add_mechanic(21, config());
-    rig.run(2 * SECOND);
-    assert_eq!(rig.story(MECHANIC).last(), Some(&BridgeEvent::Ended(EndReason::Replaced)));
+    rig.run(30 * SECOND);
+    assert!(!rig.mechanics[&21].is_paired());
+    assert_eq!(rig.links(TECHNICIAN), [true]);
+    rig.mechanics.remove(&MECHANIC);
+    rig.run(60 * SECOND);
     assert!(rig.mechanics[&21].is_paired());
     assert_eq!(rig.links(TECHNICIAN), [true, false]);
 }
@@ -321,9 +316,9 @@ fn an_idle_hour_costs_little() {
     let mut rig = Rig::paired(1);
     (rig.datagrams, rig.wakes) = (0, 0);
     rig.run(3600 * SECOND);
-    // Per side and 5 s: one keep-alive and its echo, over two hops.
-    assert!(rig.datagrams <= 2 * 720 * 4, "{}", rig.datagrams);
-    assert!(rig.wakes <= 2 * (720 + 360) + 400, "{}", rig.wakes);
+    // Per side and 5 s: one keep-alive, its echo and an acknowledgement, over two hops.
+    assert!(rig.datagrams <= 2 * 720 * 6 + 100, "{}", rig.datagrams);
+    assert!(rig.wakes <= 2 * 720 * 6 + 400, "{}", rig.wakes);
 }
 
 #[test]

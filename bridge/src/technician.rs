@@ -2,19 +2,23 @@
 
 use std::collections::VecDeque;
 
-use node::{Instant, Node, PortInput, PortOutput, SocketAction, SocketEvent};
+use node::{Frame, Instant, Node, PortInput, PortOutput, SocketAction, SocketEvent};
+
+use tracing::info;
 
 use crate::config::EndpointConfig;
 use crate::endpoint::{Endpoint, Notice};
 use crate::event::{BridgeEvent, DropReason};
+use crate::guard::gate::{Begin, Gate};
+use crate::guard::{Assessment, GuardMode, Light};
 use crate::message::Role;
 use crate::secret::Secret;
-use crate::tunnel::Plain;
 
 /// Joins an order and shows the tester the vehicle's network port.
 pub struct Technician {
-    endpoint: Endpoint<Plain>,
+    endpoint: Endpoint,
     link: Link,
+    gate: Option<Gate>,
     lan: VecDeque<PortOutput>,
 }
 
@@ -30,8 +34,12 @@ enum Link {
 impl Technician {
     /// Makes a technician that joins as soon as its host has an address.
     pub fn new(config: EndpointConfig, secret: impl Into<Secret>) -> Self {
-        let endpoint = Endpoint::new(config, Role::Technician, Plain, secret.into());
-        Self { endpoint, link: Link::Unknown, lan: VecDeque::new() }
+        let gate = match config.guard.mode {
+            GuardMode::Advise => None,
+            GuardMode::Enforce => Some(Gate::new(config.guard.linger)),
+        };
+        let endpoint = Endpoint::new(config, Role::Technician, &secret.into());
+        Self { endpoint, link: Link::Unknown, gate, lan: VecDeque::new() }
     }
 
     /// Takes what arrives at the LAN port.
@@ -39,7 +47,11 @@ impl Technician {
     /// The tester's own carrier is not carried: it is the tester who asks for the vehicle.
     pub fn handle_lan(&mut self, now: Instant, input: PortInput) {
         match input {
-            PortInput::Frame(frame) if self.link.is_up() => self.endpoint.send_frame(now, &frame),
+            PortInput::Frame(frame) if self.link.is_up() => {
+                if let Some(frame) = self.guarded(now, frame) {
+                    self.endpoint.send_frame(now, &frame);
+                }
+            }
             PortInput::Frame(frame) => {
                 self.endpoint.drop_frame(DropReason::NoCarrier, frame.len());
             }
@@ -59,8 +71,13 @@ impl Technician {
 
     /// Leaves the order for good; the LAN goes down.
     pub fn leave(&mut self) {
-        let notice = self.endpoint.leave();
-        self.act(notice);
+        self.endpoint.leave();
+        self.act(Instant::ZERO);
+    }
+
+    /// Returns what the guard thinks of the way between the two sides now.
+    pub fn assessment(&self) -> Assessment {
+        self.endpoint.assessment()
     }
 
     /// Returns true while both sides of the order are there.
@@ -73,29 +90,53 @@ impl Technician {
         self.link.is_up()
     }
 
-    fn act(&mut self, notice: Option<Notice>) {
+    /// Lets a frame of the tester's through the gate, when there is one.
+    fn guarded(&mut self, now: Instant, frame: Frame) -> Option<Frame> {
+        let Some(gate) = &mut self.gate else {
+            return Some(frame);
+        };
+        let may_begin = self.endpoint.assessment_at(now).light == Light::Green;
+        let (frame, begin) = gate.to_vehicle(now, frame, may_begin);
+        if let Some(Begin { target, refused }) = begin {
+            info!(target, refused, "programming asked for");
+            self.endpoint.tell(BridgeEvent::Programming { target, refused });
+        }
+        frame
+    }
+
+    fn act(&mut self, now: Instant) {
+        while let Some(notice) = self.endpoint.poll_notice() {
+            self.act_on(now, notice);
+        }
+    }
+
+    fn act_on(&mut self, now: Instant, notice: Notice) {
         match notice {
-            Some(Notice::Frame(frame)) if self.link.is_up() => {
+            Notice::Frame(frame) if self.link.is_up() => {
+                let frame = match &mut self.gate {
+                    Some(gate) => gate.from_vehicle(now, frame),
+                    None => frame,
+                };
                 self.lan.push_back(PortOutput::Frame(frame));
             }
-            Some(Notice::Frame(frame)) => {
+            Notice::Frame(frame) => {
                 self.endpoint.drop_frame(DropReason::NoCarrier, frame.len());
             }
-            Some(Notice::Link { number, up }) => {
+            Notice::Link { number, up } => {
                 if self.link.is_older_than(number) {
                     if up && self.link.is_up() {
                         // Word that the link went was lost, or is late: it went all the same.
                         self.set_link(Link::Known { number, up: false });
                     }
                     self.set_link(Link::Known { number, up });
-                    self.endpoint.confirm_link(number);
+                    self.endpoint.confirm_link(now, number);
                 } else if let Link::Known { number, .. } = self.link {
-                    self.endpoint.confirm_link(number);
+                    self.endpoint.confirm_link(now, number);
                 }
             }
-            Some(Notice::Bonded | Notice::Parted) => self.set_link(Link::Unknown),
+            Notice::Bonded | Notice::Parted => self.set_link(Link::Unknown),
             // Only the vehicle's side has a link state to be seen.
-            Some(Notice::LinkSeen { .. }) | None => {}
+            Notice::LinkSeen { .. } => {}
         }
     }
 
@@ -130,13 +171,13 @@ impl Node for Technician {
     type Out = SocketAction;
 
     fn handle_input(&mut self, now: Instant, input: SocketEvent) {
-        let notice = self.endpoint.handle_event(now, input);
-        self.act(notice);
+        self.endpoint.handle_event(now, input);
+        self.act(now);
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        let notice = self.endpoint.handle_timeout(now);
-        self.act(notice);
+        self.endpoint.handle_timeout(now);
+        self.act(now);
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

@@ -1,39 +1,316 @@
-//! The seam through which every payload between the two endpoints passes.
+//! The encrypted way between the two endpoints: QUIC, and on it the proof of the passcode.
 //!
-//! The relay sees only what [`Tunnel::seal`] made. [`Plain`] seals nothing; an encrypting tunnel
-//! takes its place without any other module noticing.
+//! | file | holds |
+//! |---|---|
+//! | `session` | one connection: handshake, proof, payloads |
+//! | `proof` | how both ends prove that they know the passcode |
+//! | `identity` | what TLS shows, which proves nothing |
+//! | `transport` | how QUIC behaves beneath a wire |
+//! | `provider`, `chance` | cryptography whose randomness is lent for one call |
+//! | `clock` | the run's time as quinn wants it |
+//!
+//! The mechanic's end is called, the technician's end calls. The called end may have several
+//! callers at once, of which most may be guessers; each has a number that its owner gives it.
 
-use bytes::Bytes;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::sync::Arc;
 
-/// Makes payloads unreadable between the endpoints, and readable again.
-pub trait Tunnel {
-    /// Returns how many bytes sealing adds to a payload.
-    fn overhead(&self) -> usize;
+use bytes::{Bytes, BytesMut};
+use node::{Duration, Instant};
+use quinn_proto::{ClientConfig, DatagramEvent, Endpoint};
 
-    /// Appends the sealed form of `head` followed by `body`.
-    ///
-    /// The payload comes in two pieces so that a frame is copied once, behind its header.
-    fn seal(&mut self, head: &[u8], body: &[u8], out: &mut Vec<u8>);
+use crate::message::Role;
+use crate::secret::{Secret, Source};
+use clock::Clock;
+use session::Session;
 
-    /// Returns the payload, or `None` when it was not sealed by the other end.
-    fn open(&mut self, sealed: Bytes) -> Option<Bytes>;
+mod chance;
+mod clock;
+mod identity;
+mod proof;
+mod provider;
+mod session;
+mod transport;
+
+pub use proof::{Known, Peer};
+pub use session::{NotSent, Said};
+pub use transport::Limits;
+
+/// Bytes the tunnel adds to a payload at most, one acknowledgement of the other way included.
+pub const OVERHEAD: u16 = 35;
+
+/// How many callers may be in the middle of proving themselves.
+const UNPROVEN: usize = 4;
+
+/// How many connections there may be, those that are ending included.
+const SESSIONS: usize = 16;
+
+/// How many packets leave in one batch.
+const BATCH: usize = 32;
+
+/// Connections with other endpoints.
+pub struct Tunnel {
+    known: Known,
+    limits: Limits,
+    proof_timeout: Duration,
+    clock: Clock,
+    endpoint: Endpoint,
+    source: Option<Source>,
+    sessions: BTreeMap<u32, Session>,
+    said: Vec<Said>,
+    events: VecDeque<(u32, Said)>,
+    packets: VecDeque<(u32, Bytes)>,
+    dirty: bool,
+    now: Instant,
 }
 
-/// Sends payloads as they are.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Plain;
-
-impl Tunnel for Plain {
-    fn overhead(&self) -> usize {
-        0
+impl Tunnel {
+    /// Makes an end without connections.
+    pub fn new(known: Known, limits: Limits, proof_timeout: Duration, secret: &Secret) -> Self {
+        let mut source = secret.source("bridge/tunnel");
+        let server = match known.role {
+            Role::Mechanic => Some(Arc::new(transport::server(&mut source, limits))),
+            Role::Technician => None,
+        };
+        let config = Arc::new(transport::endpoint(secret, limits));
+        Self {
+            known,
+            limits,
+            proof_timeout,
+            clock: Clock::new(),
+            endpoint: Endpoint::new(config, server, true, None),
+            source: Some(source),
+            sessions: BTreeMap::new(),
+            said: Vec::new(),
+            events: VecDeque::new(),
+            packets: VecDeque::new(),
+            dirty: false,
+            now: Instant::ZERO,
+        }
     }
 
-    fn seal(&mut self, head: &[u8], body: &[u8], out: &mut Vec<u8>) {
-        out.extend_from_slice(head);
-        out.extend_from_slice(body);
+    /// Calls the other end; false when that cannot be now.
+    pub fn connect(&mut self, now: Instant, number: u32) -> bool {
+        self.now = now;
+        let Some(source) = &mut self.source else {
+            return false;
+        };
+        let config: ClientConfig = transport::client(source.bytes(), self.limits);
+        let (endpoint, at) = (&mut self.endpoint, self.clock.at(now));
+        let connected = chance::lend(&mut self.source, || {
+            endpoint.connect(at, config, address(number), identity::NAME)
+        });
+        match connected {
+            Ok((handle, connection)) => {
+                self.sessions.insert(number, Session::new(handle, connection, now));
+                self.dirty = true;
+                true
+            }
+            Err(error) => {
+                tracing::debug!(%error, "cannot call");
+                false
+            }
+        }
     }
 
-    fn open(&mut self, sealed: Bytes) -> Option<Bytes> {
-        Some(sealed)
+    /// Takes a packet of one connection, or of one that begins when `may_begin`.
+    pub fn handle(&mut self, now: Instant, number: u32, data: Bytes, may_begin: bool) {
+        self.now = now;
+        if !self.sessions.contains_key(&number) && !(may_begin && self.has_room()) {
+            return;
+        }
+        let data = data.try_into_mut().unwrap_or_else(|data| BytesMut::from(&data[..]));
+        let mut answer = Vec::new();
+        let at = self.clock.at(now);
+        let event = self.endpoint.handle(at, address(number), None, None, data, &mut answer);
+        match event {
+            Some(DatagramEvent::ConnectionEvent(handle, event)) => {
+                let Some((&number, session)) =
+                    self.sessions.iter_mut().find(|(_, session)| session.handle == handle)
+                else {
+                    return;
+                };
+                if session.is_proven() {
+                    session.connection.handle_event(event);
+                } else {
+                    chance::lend(&mut self.source, || session.connection.handle_event(event));
+                }
+                self.listen(number);
+            }
+            Some(DatagramEvent::NewConnection(incoming)) if self.sessions.contains_key(&number) => {
+                self.endpoint.ignore(incoming);
+            }
+            Some(DatagramEvent::NewConnection(incoming)) => {
+                let endpoint = &mut self.endpoint;
+                let accepted = chance::lend(&mut self.source, || {
+                    endpoint.accept(incoming, at, &mut answer, None)
+                });
+                if let Ok((handle, connection)) = accepted {
+                    self.sessions.insert(number, Session::new(handle, connection, now));
+                    self.listen(number);
+                }
+            }
+            Some(DatagramEvent::Response(transmit)) => {
+                answer.truncate(transmit.size);
+                self.packets.push_back((number, answer.into()));
+            }
+            None => {}
+        }
+    }
+
+    /// Lets every deadline that is due expire.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.now = now;
+        let due: Vec<u32> = self
+            .sessions
+            .iter()
+            .filter(|(_, session)| self.due(session).is_some_and(|at| at <= now))
+            .map(|(number, _)| *number)
+            .collect();
+        for number in due {
+            let late = self.proof_timeout;
+            let Some(session) = self.sessions.get_mut(&number) else {
+                continue;
+            };
+            if session.is_unproven() && now - session.since >= late {
+                session.close(self.clock.at(now));
+                self.events.push_back((number, Said::Over));
+            } else {
+                session.connection.handle_timeout(self.clock.at(now));
+            }
+            self.listen(number);
+        }
+    }
+
+    /// Returns the next deadline; right once packets were taken to the last.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let soonest = self.sessions.values().filter_map(|session| self.due(session)).min()?;
+        Some(soonest.max(self.now + Duration::from_micros(1)))
+    }
+
+    /// Takes the next packet and the number of its connection.
+    pub fn poll_packet(&mut self) -> Option<(u32, Bytes)> {
+        if self.packets.is_empty() && std::mem::take(&mut self.dirty) {
+            self.flush();
+        }
+        self.packets.pop_front()
+    }
+
+    /// Takes what happened next.
+    pub fn poll_event(&mut self) -> Option<(u32, Said)> {
+        self.events.pop_front()
+    }
+
+    /// Sends a payload in a datagram.
+    pub fn send(&mut self, now: Instant, number: u32, payload: Bytes) -> Result<(), NotSent> {
+        self.now = now;
+        self.dirty = true;
+        self.sessions.get_mut(&number).ok_or(NotSent::Closed)?.send(payload)
+    }
+
+    /// Sends a payload on the stream.
+    pub fn write(&mut self, now: Instant, number: u32, payload: Bytes) -> Result<(), NotSent> {
+        self.now = now;
+        self.dirty = true;
+        let limit = self.limits.queue;
+        self.sessions.get_mut(&number).ok_or(NotSent::Closed)?.write(payload, limit)
+    }
+
+    /// Returns the longest payload one datagram of a connection holds now.
+    pub fn room(&mut self, number: u32) -> usize {
+        self.sessions.get_mut(&number).map_or(0, Session::room)
+    }
+
+    /// Returns whether there is such a connection, be it one that is ending.
+    pub fn is_open(&self, number: u32) -> bool {
+        self.sessions.contains_key(&number)
+    }
+
+    /// Returns how many packets a connection has sent, and how many of them were lost.
+    pub fn packets(&self, number: u32) -> (u64, u64) {
+        let stats = self.sessions.get(&number).map(|session| session.connection.stats().path);
+        stats.map_or((0, 0), |path| (path.sent_packets, path.lost_packets))
+    }
+
+    /// Ends a connection; nothing more is heard of it.
+    pub fn close(&mut self, now: Instant, number: u32) {
+        self.now = now;
+        if let Some(session) = self.sessions.get_mut(&number) {
+            session.close(self.clock.at(now));
+            self.listen(number);
+        }
+    }
+
+    /// Forgets every connection: nothing more is sent or heard.
+    pub fn forget(&mut self) {
+        self.sessions.clear();
+        self.packets.clear();
+        self.events.clear();
+    }
+
+    /// Returns whether another caller may begin.
+    fn has_room(&self) -> bool {
+        let unproven = self.sessions.values().filter(|session| session.is_unproven()).count();
+        unproven < UNPROVEN && self.sessions.len() < SESSIONS
+    }
+
+    fn due(&self, session: &Session) -> Option<Instant> {
+        let proof = session.is_unproven().then(|| session.since + self.proof_timeout);
+        proof.into_iter().chain(session.due).min()
+    }
+
+    /// Takes what one connection has to say, and forgets it when it is over for good.
+    fn listen(&mut self, number: u32) {
+        self.dirty = true;
+        let at = self.clock.at(self.now);
+        let Some(session) = self.sessions.get_mut(&number) else {
+            return;
+        };
+        session.listen(at, &self.known, &mut self.source, &mut self.said);
+        self.events.extend(self.said.drain(..).map(|said| (number, said)));
+        while let Some(event) = session.connection.poll_endpoint_events() {
+            let over = event.is_drained();
+            if let Some(event) = self.endpoint.handle_event(session.handle, event) {
+                session.connection.handle_event(event);
+            }
+            if over {
+                self.sessions.remove(&number);
+                return;
+            }
+        }
+    }
+
+    fn flush(&mut self) {
+        let at = self.clock.at(self.now);
+        for (number, session) in &mut self.sessions {
+            loop {
+                let batch = session.queued.clamp(1, BATCH);
+                let mut buffer = Vec::with_capacity(batch * usize::from(self.limits.datagram));
+                let Some(transmit) = session.connection.poll_transmit(at, batch, &mut buffer)
+                else {
+                    break;
+                };
+                let mut bytes = Bytes::from(buffer);
+                bytes.truncate(transmit.size);
+                let segment = transmit.segment_size.unwrap_or(transmit.size).max(1);
+                session.queued = session.queued.saturating_sub(bytes.len().div_ceil(segment));
+                while bytes.len() > segment {
+                    self.packets.push_back((*number, bytes.split_to(segment)));
+                }
+                self.packets.push_back((*number, bytes));
+            }
+            session.queued = 0;
+            session.due = session.connection.poll_timeout().map(|at| self.clock.back(at));
+        }
     }
 }
+
+/// Returns the address under which quinn knows a connection; nobody ever sees it.
+fn address(number: u32) -> SocketAddr {
+    let ip = Ipv4Addr::from(0x0A00_0000 | (number & 0x00FF_FFFF));
+    SocketAddr::V4(SocketAddrV4::new(ip, 1))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,17 +1,25 @@
-//! Getting into the order: greeting, proving, being granted or refused.
+//! Getting into the order: greeting, being granted or refused.
 
 use node::{Duration, Instant};
 use tracing::info;
 
-use crate::endpoint::{Bond, Endpoint, Notice, Phase, Timer};
+use crate::endpoint::{Endpoint, Phase, Timer};
 use crate::event::{BridgeEvent, EndReason};
 use crate::message::{Message, Refusal, Role};
-use crate::passcode;
-use crate::tunnel::Tunnel;
 
-impl<T: Tunnel> Endpoint<T> {
+/// How long a technician waits after its first wrong passcode; doubles each time.
+const WRONG_PASSCODE: Duration = Duration::from_secs(1);
+
+impl Endpoint {
     /// Asks the relay for a challenge; every later attempt in a row waits longer for it.
     pub(super) fn greet(&mut self, now: Instant, attempt: u32) {
+        if let Some(bond) = &mut self.bond {
+            bond.is_joined = false;
+        } else if self.role == Role::Technician {
+            // Every call is a candidate of its own to relay and mechanic.
+            self.hang_up(now);
+            self.instance = self.instances.number().max(1);
+        }
         self.phase = Phase::Greeting { attempt };
         self.timers.cancel(Timer::KeepAlive);
         self.set_register(now, attempt);
@@ -20,22 +28,33 @@ impl<T: Tunnel> Endpoint<T> {
     }
 
     /// Answers a challenge.
-    pub(super) fn prove(&mut self, now: Instant, cookie: u64) {
+    pub(super) fn answer(&mut self, now: Instant, cookie: u64) {
         let (Phase::Greeting { attempt } | Phase::Proving { attempt }) = self.phase else {
             return;
         };
         self.phase = Phase::Proving { attempt };
         self.set_register(now, attempt);
         let (instance, order) = (self.instance, self.config.order);
-        let verifier = passcode::verifier(&self.config.passcode, order);
-        let message = match self.role {
-            Role::Mechanic => Message::Open { instance, order, cookie, verifier },
-            Role::Technician => {
-                let proof = passcode::proof(&verifier, order, cookie);
-                Message::Join { instance, order, cookie, proof }
-            }
-        };
-        self.say(&message);
+        self.say(&match self.role {
+            Role::Mechanic => Message::Open { instance, order, cookie },
+            Role::Technician => Message::Join { instance, order, cookie },
+        });
+    }
+
+    /// Greets again after the usual time.
+    pub(super) fn register_later(&mut self, now: Instant) {
+        if self.phase != Phase::Ended {
+            self.phase = Phase::Refused { attempt: 0 };
+            self.timers.cancel(Timer::KeepAlive);
+            self.set_register(now, 0);
+        }
+    }
+
+    fn hang_up(&mut self, now: Instant) {
+        for lane in std::mem::take(&mut self.lanes) {
+            self.tunnel.close(now, lane.session);
+        }
+        self.flush();
     }
 
     fn set_register(&mut self, now: Instant, attempt: u32) {
@@ -49,84 +68,83 @@ impl<T: Tunnel> Endpoint<T> {
     }
 
     /// Takes the relay's word that this side is in, and whether the peer is.
-    pub(super) fn granted(
-        &mut self,
-        now: Instant,
-        channel: u64,
-        peer: Option<u64>,
-    ) -> Option<Notice> {
+    pub(super) fn granted(&mut self, now: Instant, channel: u64, peer: Option<u32>) {
         if matches!(self.phase, Phase::Offline | Phase::Refused { .. } | Phase::Ended) {
-            return None;
+            return;
         }
         self.timers.cancel(Timer::Register);
-        self.passcodes_refused = 0;
         let Some(peer) = peer else {
             if !matches!(self.phase, Phase::Waiting { .. }) {
                 self.tell(BridgeEvent::Waiting);
             }
             self.phase = Phase::Waiting { channel, unanswered: 0 };
             self.timers.set(Timer::KeepAlive, now + self.config.keep_alive);
-            return None;
+            return self.admit(now);
         };
-        let was_paired = self.is_paired();
-        let known = self.bond.as_ref().map(|bond| bond.peer);
-        if was_paired && known == Some(peer) && self.channel() == Some(channel) {
-            return None;
+        if matches!(
+            self.phase,
+            Phase::Joined { channel: known, peer: before, .. } if known == channel && before == peer
+        ) {
+            return;
         }
-        self.phase = Phase::Paired { channel, unanswered: 0 };
-        let resumed = known == Some(peer);
-        info!(role = ?self.role, resumed, "paired");
-        if !resumed {
-            if known.is_some() {
-                self.tell(BridgeEvent::PeerReplaced);
-            }
-            self.bond = Some(Bond::new(peer, now, &self.config));
-            self.link_seen = 0;
-            self.timers.set(Timer::PeerLost, now + self.config.peer_timeout);
+        self.phase = Phase::Joined { channel, peer, unanswered: 0 };
+        self.call(now);
+        self.admit(now);
+        if let Some(bond) = self.bond.as_mut().filter(|bond| !bond.is_joined) {
+            bond.is_joined = true;
+            info!(role = ?self.role, "resumed");
+            self.tell(BridgeEvent::Paired { resumed: true });
         }
-        self.tell(BridgeEvent::Paired { resumed });
         self.keep_alive(now);
-        (!resumed).then_some(Notice::Bonded)
     }
 
     /// Takes the relay's refusal.
-    pub(super) fn refused(
-        &mut self,
-        now: Instant,
-        reason: Refusal,
-        retry: Duration,
-    ) -> Option<Notice> {
+    pub(super) fn refused(&mut self, now: Instant, reason: Refusal, retry: Duration) {
         let attempt = match self.phase {
             Phase::Greeting { attempt } | Phase::Proving { attempt } => attempt,
-            Phase::Waiting { .. } | Phase::Paired { .. } if puts_out(reason) => 0,
-            Phase::Waiting { .. }
-            | Phase::Paired { .. }
-            | Phase::Offline
-            | Phase::Refused { .. }
-            | Phase::Ended => return None,
+            Phase::Waiting { .. } | Phase::Joined { .. } if puts_out(reason) => 0,
+            Phase::Refused { attempt } => return self.wait_longer(now, attempt, retry),
+            Phase::Waiting { .. } | Phase::Joined { .. } | Phase::Offline | Phase::Ended => return,
         };
         info!(role = ?self.role, ?reason, "refused");
-        let retry_in = retry.max(self.register_retry(attempt));
         match reason {
             Refusal::Expired => return self.end(EndReason::Expired),
             Refusal::Replaced => return self.end(EndReason::Replaced),
-            Refusal::WrongPasscode => self.passcodes_refused += 1,
-            Refusal::TryLater | Refusal::NoSuchOrder | Refusal::Full => {}
+            Refusal::WrongPasscode => return self.passcode_refused(now, retry),
+            Refusal::TryLater | Refusal::NoSuchOrder | Refusal::Full | Refusal::Taken => {}
         }
+        let retry_in = retry.max(self.register_retry(attempt));
         self.tell(BridgeEvent::Refused { reason, retry_in });
+        self.phase = Phase::Refused { attempt };
+        self.timers.set(Timer::Register, now + retry_in);
+    }
+
+    /// Waits after the peer, or this side by itself, found the passcodes different.
+    pub(super) fn passcode_refused(&mut self, now: Instant, retry: Duration) {
+        let doubled = WRONG_PASSCODE.saturating_mul(1 << self.passcodes_refused.min(8));
+        let retry_in = retry.max(doubled);
+        self.passcodes_refused += 1;
+        self.hang_up(now);
+        self.tell(BridgeEvent::Refused { reason: Refusal::WrongPasscode, retry_in });
         if self.passcodes_refused >= self.config.passcode_attempts {
             return self.end(EndReason::WrongPasscode);
         }
-        self.phase = Phase::Refused { attempt };
+        self.phase = Phase::Refused { attempt: 0 };
+        self.timers.cancel(Timer::KeepAlive);
         self.timers.set(Timer::Register, now + retry_in);
-        None
+    }
+
+    fn wait_longer(&mut self, now: Instant, attempt: u32, retry: Duration) {
+        let due = self.timers.deadline(Timer::Register);
+        let later = (now + retry.max(self.register_retry(attempt))).max(due.unwrap_or(now));
+        self.timers.set(Timer::Register, later);
     }
 }
 
 /// Returns true for the refusals that are also told to a side that was already in.
 fn puts_out(reason: Refusal) -> bool {
     match reason {
-        Refusal::Expired | Refusal::Replaced => true,
-        Refusal::WrongPasscode | Refusal::TryLater | Refusal::NoSuchOrder | Refusal::Full => false,
+        Refusal::Expired | Refusal::Replaced | Refusal::WrongPasscode => true,
+        Refusal::TryLater | Refusal::NoSuchOrder | Refusal::Full | Refusal::Taken => false,
     }
 }

@@ -15,10 +15,11 @@ fn message() -> impl Strategy<Value = Message> {
         Just(Refusal::Full),
         Just(Refusal::Expired),
         Just(Refusal::Replaced),
+        Just(Refusal::Taken),
     ];
-    let peer = || proptest::option::of(1_u64..);
+    let peer = || proptest::option::of(1_u32..);
     let order = || any::<u64>().prop_map(OrderNumber);
-    let sealed = proptest::collection::vec(any::<u8>(), 0..2000).prop_map(Bytes::from);
+    let packet = proptest::collection::vec(any::<u8>(), 0..2000).prop_map(Bytes::from);
     prop_oneof![
         (role, number(), order()).prop_map(|(role, instance, order)| Message::Hello {
             role,
@@ -26,14 +27,16 @@ fn message() -> impl Strategy<Value = Message> {
             order
         }),
         (number(), number()).prop_map(|(instance, cookie)| Message::Challenge { instance, cookie }),
-        (number(), order(), number(), any::<[u8; 32]>()).prop_map(
-            |(instance, order, cookie, verifier)| {
-                Message::Open { instance, order, cookie, verifier }
-            }
-        ),
-        (number(), order(), number(), any::<[u8; 32]>()).prop_map(
-            |(instance, order, cookie, proof)| { Message::Join { instance, order, cookie, proof } }
-        ),
+        (number(), order(), number()).prop_map(|(instance, order, cookie)| Message::Open {
+            instance,
+            order,
+            cookie
+        }),
+        (number(), order(), number()).prop_map(|(instance, order, cookie)| Message::Join {
+            instance,
+            order,
+            cookie
+        }),
         (number(), number(), peer())
             .prop_map(|(instance, channel, peer)| { Message::Granted { instance, channel, peer } }),
         (number(), reason, any::<u32>()).prop_map(|(instance, reason, retry)| {
@@ -49,7 +52,13 @@ fn message() -> impl Strategy<Value = Message> {
         number().prop_map(|channel| Message::Unknown { channel }),
         number().prop_map(|channel| Message::Leave { channel }),
         number().prop_map(|channel| Message::Left { channel }),
-        (number(), sealed).prop_map(|(channel, sealed)| Message::Data { channel, sealed }),
+        (number(), any::<u32>())
+            .prop_map(|(channel, candidate)| Message::Admit { channel, candidate }),
+        (number(), any::<u32>(), any::<bool>())
+            .prop_map(|(channel, candidate, wrong)| Message::Reject { channel, candidate, wrong }),
+        (any::<u32>(), number(), packet).prop_map(|(candidate, instance, packet)| {
+            Message::Wrapped { candidate, instance, packet }
+        }),
     ]
 }
 
@@ -71,20 +80,20 @@ proptest! {
         let bytes = message.to_bytes();
         let left = bytes.len().saturating_sub(cut);
         let shorter = Message::decode(bytes.slice(..left));
-        let is_data = matches!(shorter, Ok(Message::Data { .. }));
-        prop_assert!(shorter.is_err() || is_data);
+        let is_wrapped = matches!(shorter, Ok(Message::Wrapped { .. }));
+        prop_assert!(shorter.is_err() || is_wrapped);
     }
 }
 
 #[rstest]
 #[case::nothing(&[], DecodeError::Short(0))]
-#[case::one_byte(&[1], DecodeError::Short(1))]
-#[case::format(&[2, 1], DecodeError::Format(2))]
-#[case::kind(&[1, 0x7F], DecodeError::Kind(0x7F))]
-#[case::length(&[1, 9, 0], DecodeError::Length { kind: 9, body: 1 })]
-#[case::data_without_channel(&[1, 16, 0], DecodeError::Length { kind: 16, body: 1 })]
+#[case::one_byte(&[2], DecodeError::Short(1))]
+#[case::format(&[1, 1], DecodeError::Format(1))]
+#[case::kind(&[2, 0x7F], DecodeError::Kind(0x7F))]
+#[case::length(&[2, 9, 0], DecodeError::Length { kind: 9, body: 1 })]
+#[case::wrapped_without_candidate(&[2, 16, 0], DecodeError::Length { kind: 16, body: 1 })]
 #[case::role(
-    &[1, 1, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+    &[2, 1, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
     DecodeError::Value { kind: 1, value: 3 }
 )]
 fn refuses(#[case] bytes: &'static [u8], #[case] error: DecodeError) {
@@ -92,13 +101,8 @@ fn refuses(#[case] bytes: &'static [u8], #[case] error: DecodeError) {
 }
 
 #[test]
-fn a_data_message_is_known_by_its_header_alone() {
-    let sealed = Bytes::from_static(b"abc");
-    let data = Message::Data { channel: 0x0102_0304_0506_0708, sealed }.to_bytes();
-    let mut header = Vec::new();
-    put_data_header(&mut header, 0x0102_0304_0506_0708);
-    assert_eq!(header, data[..DATA_HEADER]);
-    assert_eq!(data_channel(&data), Some(0x0102_0304_0506_0708));
-    assert_eq!(data_channel(&data[..9]), None);
-    assert_eq!(data_channel(&Message::Left { channel: 1 }.to_bytes()), None);
+fn no_message_looks_like_a_packet_of_the_tunnel() {
+    assert!(!is_packet(&Message::Left { channel: u64::MAX }.to_bytes()));
+    assert!(is_packet(&[0x40]) && is_packet(&[0xC0]));
+    assert!(!is_packet(&[]));
 }

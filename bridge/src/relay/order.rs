@@ -1,49 +1,38 @@
 //! One order at a relay.
 
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 
 use node::{Duration, Instant};
 
-use crate::message::{OrderNumber, Role};
-use crate::passcode::Verifier;
+use crate::message::OrderNumber;
 use crate::relay::limit::Limit;
 
-/// One order: a number, what its passcode is checked with, and up to two sides.
+/// How many addresses that sent wrong passcodes an order remembers; the mildest give way.
+const OFFENDERS: usize = 64;
+
+/// How long a candidate may prove itself before another may take its place.
+const CANDIDATE_TIME: Duration = Duration::from_secs(2);
+
+/// One order: a number, its mechanic, the admitted technician, and whoever wants to be that.
 #[derive(Clone, Debug)]
 pub struct Order {
     /// Its number.
     pub number: OrderNumber,
-    /// Its name on data messages.
+    /// Its name on control messages.
     pub channel: u64,
-    /// What passcodes are checked with.
-    pub verifier: Verifier,
-    /// Who is there.
-    pub sides: Sides,
-    /// What it may still forward.
+    /// The end with the vehicle.
+    pub mechanic: Option<Side>,
+    /// The end with the tester, once the mechanic has admitted it.
+    pub technician: Option<Candidate>,
+    /// Who wants to be the technician.
+    pub candidates: Vec<Candidate>,
+    /// What it may still forward between mechanic and technician.
     pub traffic: Limit,
-    failures: u32,
-    barred_until: Instant,
-}
-
-/// Who of an order is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sides {
-    /// One side, waiting for the other since then.
-    Half {
-        /// Which.
-        role: Role,
-        /// Who.
-        side: Side,
-        /// Since when it is alone.
-        since: Instant,
-    },
-    /// Both.
-    Both {
-        /// The end with the tester.
-        technician: Side,
-        /// The end with the vehicle.
-        mechanic: Side,
-    },
+    /// What it may still forward between mechanic and candidates.
+    pub strangers: Limit,
+    /// Since when it has one side only.
+    pub half_since: Option<Instant>,
+    offenders: Vec<Offender>,
 }
 
 /// One side of an order.
@@ -57,96 +46,144 @@ pub struct Side {
     pub heard: Instant,
 }
 
+/// A technician, or one who wants to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// Its number at this relay.
+    pub number: u32,
+    /// Who it is.
+    pub side: Side,
+    /// Since when it is there.
+    pub since: Instant,
+}
+
+/// An address that sent wrong passcodes.
+#[derive(Clone, Copy, Debug)]
+struct Offender {
+    address: Ipv4Addr,
+    wrong: u32,
+    until: Instant,
+}
+
 impl Order {
     /// Makes an order that its mechanic has just opened.
     pub fn new(
         number: OrderNumber,
         channel: u64,
-        verifier: Verifier,
         mechanic: Side,
         traffic: Limit,
+        strangers: Limit,
     ) -> Self {
-        let since = mechanic.heard;
-        let sides = Sides::Half { role: Role::Mechanic, side: mechanic, since };
-        Self { number, channel, verifier, sides, traffic, failures: 0, barred_until: Instant::ZERO }
+        Self {
+            number,
+            channel,
+            half_since: Some(mechanic.heard),
+            mechanic: Some(mechanic),
+            technician: None,
+            candidates: Vec::new(),
+            traffic,
+            strangers,
+            offenders: Vec::new(),
+        }
     }
 
-    /// Returns how long newcomers must still wait, `None` when they need not.
-    pub fn barred_for(&self, now: Instant) -> Option<Duration> {
-        (self.barred_until > now).then(|| self.barred_until - now)
+    /// Returns how long an address must still wait, `None` when it need not.
+    pub fn barred_for(&self, now: Instant, address: Ipv4Addr) -> Option<Duration> {
+        let offender = self.offenders.iter().find(|offender| offender.address == address)?;
+        (offender.until > now).then(|| offender.until - now)
     }
 
-    /// Notes a wrong passcode and returns how long newcomers must wait now.
-    pub fn bar(&mut self, now: Instant, delay: Duration, delay_max: Duration) -> Duration {
-        let factor = 1_u32.checked_shl(self.failures).unwrap_or(u32::MAX);
+    /// Notes a wrong passcode and returns how long its address must wait now.
+    pub fn bar(
+        &mut self,
+        now: Instant,
+        address: Ipv4Addr,
+        delay: Duration,
+        delay_max: Duration,
+    ) -> Duration {
+        let index = match self.offenders.iter().position(|o| o.address == address) {
+            Some(index) => index,
+            None => self.note_offender(address),
+        };
+        let offender = &mut self.offenders[index];
+        let factor = 1_u32.checked_shl(offender.wrong).unwrap_or(u32::MAX);
         let wait = delay.saturating_mul(factor).min(delay_max);
-        self.failures = self.failures.saturating_add(1);
-        self.barred_until = now + wait;
+        offender.wrong = offender.wrong.saturating_add(1);
+        offender.until = now + wait;
         wait
     }
 
     /// Notes a right passcode.
-    pub fn absolve(&mut self) {
-        self.failures = 0;
-        self.barred_until = Instant::ZERO;
+    pub fn absolve(&mut self, address: Ipv4Addr) {
+        self.offenders.retain(|offender| offender.address != address);
     }
 
-    /// Finds who speaks, notes that it was heard, and returns its role and the other side.
-    pub fn hear(&mut self, now: Instant, peer: SocketAddrV4) -> Option<(Role, Option<Side>)> {
-        match &mut self.sides {
-            Sides::Half { role, side, .. } if side.peer == peer => {
-                side.heard = now;
-                Some((*role, None))
-            }
-            Sides::Both { technician, mechanic } if technician.peer == peer => {
-                technician.heard = now;
-                Some((Role::Technician, Some(*mechanic)))
-            }
-            Sides::Both { technician, mechanic } if mechanic.peer == peer => {
-                mechanic.heard = now;
-                Some((Role::Mechanic, Some(*technician)))
-            }
-            Sides::Half { .. } | Sides::Both { .. } => None,
+    fn note_offender(&mut self, address: Ipv4Addr) -> usize {
+        if self.offenders.len() == OFFENDERS
+            && let Some(mildest) =
+                (0..OFFENDERS).min_by_key(|index| (self.offenders[*index].wrong, *index))
+        {
+            self.offenders.swap_remove(mildest);
         }
+        self.offenders.push(Offender { address, wrong: 0, until: Instant::ZERO });
+        self.offenders.len() - 1
     }
-}
 
-impl Sides {
-    /// Returns one side.
-    pub fn get(&self, role: Role) -> Option<Side> {
-        match *self {
-            Self::Half { role: present, side, .. } => (present == role).then_some(side),
-            Self::Both { technician, mechanic } => Some(match role {
-                Role::Technician => technician,
-                Role::Mechanic => mechanic,
-            }),
+    /// Finds the technician or candidate with this number.
+    pub fn candidate(&self, number: u32) -> Option<&Candidate> {
+        self.technician.iter().chain(&self.candidates).find(|one| one.number == number)
+    }
+
+    /// Notes that the technician or candidate with this number was heard.
+    pub fn hear(&mut self, now: Instant, number: u32) {
+        let mut all = self.technician.iter_mut().chain(&mut self.candidates);
+        if let Some(one) = all.find(|one| one.number == number) {
+            one.side.heard = now;
         }
     }
 
-    /// Puts a side in, in place of the one with the same role; returns that one.
-    pub fn put(&mut self, role: Role, side: Side) -> Option<Side> {
-        let before = self.get(role);
-        *self = match (self.get(role.other()), role) {
-            (None, _) => {
-                let since = match *self {
-                    Self::Half { since, .. } => since,
-                    Self::Both { .. } => side.heard,
-                };
-                Self::Half { role, side, since }
-            }
-            (Some(other), Role::Technician) => Self::Both { technician: side, mechanic: other },
-            (Some(other), Role::Mechanic) => Self::Both { technician: other, mechanic: side },
-        };
-        before
+    /// Finds the technician or candidate by its own number.
+    pub fn by_instance(&mut self, instance: u64) -> Option<&mut Candidate> {
+        let all = self.technician.iter_mut().chain(&mut self.candidates);
+        all.into_iter().find(|one| one.side.instance == instance)
     }
 
-    /// Takes a side away; `None` when nobody is left.
-    pub fn without(self, now: Instant, role: Role) -> Option<Self> {
-        let side = self.get(role.other())?;
-        let since = match self {
-            Self::Half { since, .. } => since,
-            Self::Both { .. } => now,
-        };
-        Some(Self::Half { role: role.other(), side, since })
+    /// Makes room for one more candidate from `address`; returns who had to go for it.
+    ///
+    /// An error is how long the newcomer must wait.
+    pub fn make_room(
+        &mut self,
+        now: Instant,
+        address: Ipv4Addr,
+        limit: usize,
+        limit_per_address: usize,
+    ) -> Result<Option<Candidate>, Duration> {
+        let is_same = |one: &&Candidate| *one.side.peer.ip() == address;
+        if self.candidates.iter().filter(is_same).count() >= limit_per_address {
+            let oldest = self.candidates.iter().position(|one| *one.side.peer.ip() == address);
+            return Ok(oldest.map(|index| self.candidates.remove(index)));
+        }
+        if self.candidates.len() < limit {
+            return Ok(None);
+        }
+        match self.candidates.first() {
+            Some(oldest) if now - oldest.since >= CANDIDATE_TIME => {
+                Ok(Some(self.candidates.remove(0)))
+            }
+            Some(_) | None => Err(CANDIDATE_TIME / 2),
+        }
+    }
+
+    /// Keeps `half_since` right after a side came or went.
+    pub fn settle(&mut self, now: Instant) {
+        let is_half = self.mechanic.is_none() || self.technician.is_none();
+        self.half_since = if is_half { Some(self.half_since.unwrap_or(now)) } else { None };
+    }
+
+    /// Returns when the order wants to be looked at.
+    pub fn due(&self, silence: Duration, half_open_limit: Duration) -> Option<Instant> {
+        let candidates = self.technician.iter().chain(&self.candidates).map(|one| one.side);
+        let silent = candidates.chain(self.mechanic).map(|side| side.heard + silence).min();
+        silent.into_iter().chain(self.half_since.map(|since| since + half_open_limit)).min()
     }
 }
