@@ -163,7 +163,7 @@ impl Guard {
         rtts.sort_unstable();
         let measured = Measured {
             rtt: rtts.get(rtts.len() / 2).copied(),
-            jitter: recent().last().map_or(Duration::ZERO, |sample| sample.jitter),
+            jitter: recent().next_back().map_or(Duration::ZERO, |sample| sample.jitter),
             loss_outbound: loss(recent().map(|sample| sample.outbound)),
             loss_inbound: loss(recent().map(|sample| sample.inbound)),
         };

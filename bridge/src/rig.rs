@@ -170,11 +170,11 @@ impl Rig {
     pub fn story(&self, at: u8) -> Vec<BridgeEvent> {
         let events = self.events.get(&at).into_iter().flatten().map(|(_, event)| *event);
         events
-            .filter(|event| match event {
-                BridgeEvent::Sample(_) | BridgeEvent::Guard(_) | BridgeEvent::Dropped { .. } => {
-                    false
-                }
-                _ => true,
+            .filter(|event| {
+                !matches!(
+                    event,
+                    BridgeEvent::Sample(_) | BridgeEvent::Guard(_) | BridgeEvent::Dropped { .. }
+                )
             })
             .collect()
     }

@@ -96,7 +96,7 @@ impl Technician {
             return Some(frame);
         };
         let may_begin = self.endpoint.assessment_at(now).light == Light::Green;
-        let (frame, begin) = gate.to_vehicle(now, frame, may_begin);
+        let (frame, begin) = gate.pass_to_vehicle(now, frame, may_begin);
         if let Some(Begin { target, refused }) = begin {
             info!(target, refused, "programming asked for");
             self.endpoint.tell(BridgeEvent::Programming { target, refused });
@@ -114,7 +114,7 @@ impl Technician {
         match notice {
             Notice::Frame(frame) if self.link.is_up() => {
                 let frame = match &mut self.gate {
-                    Some(gate) => gate.from_vehicle(now, frame),
+                    Some(gate) => gate.pass_to_tester(now, frame),
                     None => frame,
                 };
                 self.lan.push_back(PortOutput::Frame(frame));

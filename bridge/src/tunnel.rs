@@ -117,7 +117,8 @@ impl Tunnel {
     /// Takes a packet of one connection, or of one that begins when `may_begin`.
     pub fn handle(&mut self, now: Instant, number: u32, data: Bytes, may_begin: bool) {
         self.now = now;
-        if !self.sessions.contains_key(&number) && !(may_begin && self.has_room()) {
+        let is_known = self.sessions.contains_key(&number);
+        if !is_known && (!may_begin || !self.has_room()) {
             return;
         }
         let data = data.try_into_mut().unwrap_or_else(|data| BytesMut::from(&data[..]));
@@ -144,9 +145,9 @@ impl Tunnel {
             Some(DatagramEvent::NewConnection(incoming)) => {
                 let endpoint = &mut self.endpoint;
                 let accepted = chance::lend(&mut self.source, || {
-                    endpoint.accept(incoming, at, &mut answer, None)
+                    endpoint.accept(incoming, at, &mut answer, None).ok()
                 });
-                if let Ok((handle, connection)) = accepted {
+                if let Some((handle, connection)) = accepted {
                     self.sessions.insert(number, Session::new(handle, connection, now));
                     self.listen(number);
                 }

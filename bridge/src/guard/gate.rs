@@ -86,7 +86,7 @@ impl Gate {
     }
 
     /// Takes a frame of the tester's; `None` when it is not to be passed.
-    pub fn to_vehicle(
+    pub fn pass_to_vehicle(
         &mut self,
         now: Instant,
         frame: Bytes,
@@ -114,7 +114,7 @@ impl Gate {
     }
 
     /// Takes a frame for the tester.
-    pub fn from_vehicle(&mut self, now: Instant, frame: Bytes) -> Bytes {
+    pub fn pass_to_tester(&mut self, now: Instant, frame: Bytes) -> Bytes {
         let Some(segment) = Segment::parse(&frame) else {
             return frame;
         };

@@ -71,7 +71,7 @@ pub struct Session {
 
 enum State {
     Handshaking,
-    Proving { proof: Proof, stream: Option<StreamId>, heard: Vec<u8> },
+    Proving { proof: Box<Proof>, stream: Option<StreamId>, heard: Vec<u8> },
     Proven,
     Over,
 }
@@ -204,7 +204,7 @@ impl Session {
         if let Some(stream) = stream {
             self.say(stream, &first);
         }
-        self.state = State::Proving { proof, stream, heard: Vec::new() };
+        self.state = State::Proving { proof: Box::new(proof), stream, heard: Vec::new() };
     }
 
     fn hear_proof(&mut self, now: StdInstant, said: &mut Vec<Said>) {

@@ -56,7 +56,7 @@ fn data(frame: &Bytes) -> &[u8] {
 }
 
 fn send(gate: &mut Gate, port: u16, sequence: u32, data: &[u8]) -> Option<Bytes> {
-    gate.to_vehicle(Instant::ZERO, frame(50_000, port, sequence, data), false).0
+    gate.pass_to_vehicle(Instant::ZERO, frame(50_000, port, sequence, data), false).0
 }
 
 #[rstest]
@@ -85,7 +85,8 @@ fn what_is_sent_again_is_changed_alike_and_the_rest_is_not() {
     let mut gate = gate();
     let sent = [hsfz(1, &[0x10, 0x02]), hsfz(1, &[0x3E, 0x00])].concat();
     let first = send(&mut gate, HSFZ, 100, &sent).expect("it is in order");
-    let (again, begin) = gate.to_vehicle(Instant::ZERO, frame(50_000, HSFZ, 109, &sent[9..]), true);
+    let (again, begin) =
+        gate.pass_to_vehicle(Instant::ZERO, frame(50_000, HSFZ, 109, &sent[9..]), true);
     assert_eq!(begin, None, "it was judged when it first passed");
     assert_eq!(again.as_ref().map(data), Some(&data(&first)[9..]));
     assert_eq!(data(&first)[9], 0x7F);
@@ -95,7 +96,7 @@ fn what_is_sent_again_is_changed_alike_and_the_rest_is_not() {
 fn what_was_let_through_is_let_through_again() {
     let mut gate = gate();
     let request = hsfz(1, &[0x10, 0x02]);
-    let (_, begin) = gate.to_vehicle(Instant::ZERO, frame(50_000, HSFZ, 1, &request), true);
+    let (_, begin) = gate.pass_to_vehicle(Instant::ZERO, frame(50_000, HSFZ, 1, &request), true);
     assert_eq!(begin, Some(Begin { target: 0x12, refused: false }));
     let again = send(&mut gate, HSFZ, 1, &request);
     assert_eq!(again.as_ref().map(data), Some(&request[..]));
@@ -105,7 +106,7 @@ fn what_was_let_through_is_let_through_again() {
 fn programming_that_runs_is_never_held_up_and_over_once_the_unit_is_reset() {
     let mut gate = gate();
     let request = hsfz(1, &[0x10, 0x02]);
-    gate.to_vehicle(Instant::ZERO, frame(50_000, HSFZ, 0, &request), true);
+    gate.pass_to_vehicle(Instant::ZERO, frame(50_000, HSFZ, 0, &request), true);
     let again = send(&mut gate, HSFZ, 10, &request);
     assert_eq!(again.as_ref().map(data), Some(&request[..]));
     send(&mut gate, HSFZ, 20, &hsfz(1, &[0x11, 0x01]));
@@ -125,11 +126,11 @@ fn a_segment_that_runs_ahead_of_the_tester_is_not_passed() {
 fn the_answer_says_that_conditions_are_not_correct() {
     let mut gate = gate();
     let answer = hsfz(1, &[0x7F, 0x10, 0x12]);
-    let before = gate.from_vehicle(Instant::ZERO, frame(HSFZ, 50_000, 0, &answer));
+    let before = gate.pass_to_tester(Instant::ZERO, frame(HSFZ, 50_000, 0, &answer));
     assert_eq!(data(&before), answer, "nothing was refused yet");
     send(&mut gate, HSFZ, 0, &hsfz(1, &[0x10, 0x02]));
     let words = [hsfz(2, &[0x10, 0x7F]), answer.clone(), answer.clone()].concat();
-    let after = gate.from_vehicle(Instant::ZERO, frame(HSFZ, 50_000, 11, &words));
+    let after = gate.pass_to_tester(Instant::ZERO, frame(HSFZ, 50_000, 11, &words));
     let told = [hsfz(2, &[0x10, 0x02]), hsfz(1, &[0x7F, 0x10, 0x22]), answer].concat();
     assert_eq!(data(&after), told);
     assert_eq!(checksum(&after), 0xFFFF);
@@ -146,12 +147,12 @@ proptest! {
         for (is_doip, sequence, bytes) in segments {
             let port = if is_doip { DOIP } else { HSFZ };
             let sent = frame(50_000, port, sequence, &bytes);
-            if let (Some(passed), _) = gate.to_vehicle(Instant::ZERO, sent.clone(), false) {
+            if let (Some(passed), _) = gate.pass_to_vehicle(Instant::ZERO, sent.clone(), false) {
                 prop_assert_eq!(passed.len(), sent.len());
             }
             let sent = frame(port, 50_000, sequence, &bytes);
-            prop_assert_eq!(gate.from_vehicle(Instant::ZERO, sent.clone()).len(), sent.len());
-            gate.to_vehicle(Instant::ZERO, bytes.into(), false);
+            prop_assert_eq!(gate.pass_to_tester(Instant::ZERO, sent.clone()).len(), sent.len());
+            gate.pass_to_vehicle(Instant::ZERO, bytes.into(), false);
         }
     }
 }
