@@ -63,6 +63,9 @@ fn of_endpoint(event: &BridgeEvent) -> Option<Line> {
             let text = format!("the other side has been silent for {}", time(*silent_for));
             line("peer-lost", data, text)
         }
+        BridgeEvent::WrongPasscode => {
+            line("wrong-passcode", json!({}), "somebody tried a wrong passcode".to_owned())
+        }
         BridgeEvent::PeerLeft => line("peer-left", json!({}), "the other side left".to_owned()),
         BridgeEvent::PeerReplaced => {
             line("peer-replaced", json!({}), "the other side was started anew".to_owned())
@@ -218,6 +221,7 @@ fn refusal(reason: Refusal) -> &'static str {
         Refusal::Full => "the relay has no room",
         Refusal::Expired => "the other side did not come in time",
         Refusal::Replaced => "another program has taken this side's place",
+        Refusal::Taken => "another mechanic holds this order",
     }
 }
 

@@ -118,7 +118,7 @@ impl Status {
             }
             BridgeEvent::Dropped { .. } => self.dropped += 1,
             BridgeEvent::Guard(assessment) => self.guard = Some(*assessment),
-            BridgeEvent::Programming { .. } => {}
+            BridgeEvent::Programming { .. } | BridgeEvent::WrongPasscode => {}
             BridgeEvent::Ended(reason) => self.part(Phase::Ended(*reason)),
         }
     }
