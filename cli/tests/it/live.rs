@@ -101,6 +101,34 @@ fn a_killed_run_leaves_its_record_and_nothing_else(#[case] who: &str) {
     assert_eq!(fs::read_dir(&records).unwrap().count(), 1);
 }
 
+#[rstest]
+#[case::ctrl_c("INT")]
+#[case::asked_to_end("TERM")]
+fn an_interrupted_run_ends_soon_and_keeps_a_partial_record(#[case] asked: &str) {
+    let folder = folder(&format!("live-{asked}"));
+    let path = file(&folder, "long.yaml", LONG);
+    let records = folder.join("records");
+    let child = start(&["run", "--live", &path, "--record", records.to_str().unwrap()]);
+    let partial = records.join("long-seed1.partial.ndjson");
+    let whole = records.join("long-seed1.ndjson");
+    let began = || fs::read_to_string(&partial).ok().filter(|text| text.lines().count() > 1);
+    let begun = wait_for("line, or end", || began().or_else(|| is_over(child.id())));
+    if !begun.is_empty() {
+        signal(child.id(), asked);
+    }
+    let ended = ended(child);
+    if is_skipped(&ended) {
+        return;
+    }
+    assert_eq!(ended.code, 130, "{ended:?}");
+    assert!(Record::read(BufReader::new(File::open(&whole).unwrap())).unwrap().is_partial());
+}
+
+/// Nothing, said once a process has ended.
+fn is_over(process: u32) -> Option<String> {
+    (!is_alive(process)).then(String::new)
+}
+
 /// Whether a process is there and more than a name that waits to be asked for.
 fn is_alive(process: u32) -> bool {
     let stat = fs::read_to_string(Path::new("/proc").join(process.to_string()).join("stat"));

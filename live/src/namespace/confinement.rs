@@ -48,10 +48,7 @@ pub fn run_confined(
     kept: &[PathBuf],
     arguments: impl FnOnce(&Path) -> Vec<OsString>,
 ) -> Result<Ended, LiveError> {
-    let mut signals = SigSet::empty();
-    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGCHLD] {
-        signals.add(signal);
-    }
+    let signals = waited_for();
     signals.thread_block().map_err(|errno| system("signal mask", errno))?;
     let folder = private_folder(kept).ok_or(LiveError::NoPrivateFolder)?;
     isolate().map_err(Obstacle::of_namespaces)?;
@@ -79,6 +76,8 @@ pub fn begin_inside() -> Result<bool, LiveError> {
     // If the outer process dies from here on, the kernel kills this one; if it died before, its end
     // of the pipe is closed.
     prctl::set_pdeathsig(Signal::SIGKILL).map_err(|errno| system("parent's signal", errno))?;
+    // Only the outer process waits for them; the mask is inherited.
+    waited_for().thread_unblock().map_err(|errno| system("signal mask", errno))?;
     prctl::set_name(c"benchcar").map_err(|errno| system("process name", errno))?;
     let mut begin = [0];
     let told = io::stdin().read(&mut begin).is_ok_and(|length| length == 1) && begin[0] == BEGIN;
@@ -87,6 +86,11 @@ pub fn begin_inside() -> Result<bool, LiveError> {
     poll(&mut pipe, PollTimeout::ZERO).map_err(|errno| system("poll", errno))?;
     let closed = pipe[0].revents().is_none_or(|events| events.contains(PollFlags::POLLHUP));
     Ok(told && !closed)
+}
+
+/// The signals the outer process waits for.
+fn waited_for() -> SigSet {
+    [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGCHLD].into_iter().collect()
 }
 
 /// Waits for the inner process, and passes on what asks this one to end.
