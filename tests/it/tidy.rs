@@ -163,9 +163,9 @@ fn the_gate_runs_what_the_readme_says() {
 
 #[test]
 fn scripts_can_be_run() {
-    let scripts =
-        [".ci/run", "ci/peers/run", "ci/captures", "ci/determinism", "ci/bridges", "ci/bridge"];
-    for script in scripts {
+    let scripts = ["peers/run", "captures", "determinism", "attach", "live", "bridges", "bridge"];
+    let scripts = scripts.map(|name| format!("ci/{name}"));
+    for script in scripts.iter().map(String::as_str).chain([".ci/run"]) {
         let text = read(&root().join(script));
         assert!(text.starts_with("#!"), "{script} does not say what runs it");
         #[cfg(unix)]
