@@ -111,6 +111,10 @@ impl<A: Node<In = SocketEvent, Out = SocketAction>> Host<A> {
 
     /// Repeats until the application asks nothing more and nothing is due at `now`.
     fn settle(&mut self, now: Instant) {
+        // In real time an input may come before a deadline that has passed was looked at.
+        if self.addressing.poll_timeout().is_some_and(|at| at <= now) {
+            self.addressing.handle_timeout(now);
+        }
         loop {
             while let Some(action) = self.app.poll_output() {
                 self.perform(now, action);

@@ -120,6 +120,18 @@ fn hosts_without_a_server_end_on_link_local_addresses() {
 }
 
 #[test]
+fn an_input_that_overtakes_a_deadline_in_real_time_is_taken_with_it() {
+    let mut host = Host::new(config(1, AddressPlan::LinkLocal), Script::default());
+    host.handle_input(Instant::ZERO, PortInput::Link(true));
+    let late = host.poll_timeout().expect("a probe is due") + Duration::from_millis(5);
+    while host.poll_output().is_some() {}
+    host.handle_input(late, PortInput::Frame(Frame::from_static(&[0; 60])));
+    let sent = std::iter::from_fn(|| host.poll_output());
+    assert!(sent.into_iter().any(|output| matches!(output, PortOutput::Frame(_))), "the probe");
+    assert!(host.poll_timeout().is_some_and(|at| at > late));
+}
+
+#[test]
 fn a_host_that_waits_for_a_server_has_no_address_without_one() {
     let mut wire = Wire::new(config(1, AddressPlan::LinkLocal), config(2, AddressPlan::Dhcp));
     wire.run(Duration::from_secs(60));
