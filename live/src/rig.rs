@@ -63,7 +63,10 @@ pub struct Rig {
     /// Lent out while it runs the rest.
     runtime: Option<Runtime>,
     options: Options,
+    /// Starts when everything is up: that is when a run begins.
     clock: Clock,
+    /// How much longer the internet's clock runs: as long as the bridge took to come up.
+    head_start: Duration,
     alarm: Alarm,
     tester: Option<Driver<Tester>>,
     place: Place,
@@ -92,11 +95,11 @@ impl Rig {
             .enable_all()
             .build()
             .map_err(|source| LiveError::System { what: "poller", source })?;
-        let clock = Clock::start();
+        let network_clock = Clock::start();
         let (crossing, plug) = Crossing::start(
             &options.bridge,
             bench.wan(seed),
-            clock,
+            network_clock,
             seed,
             &options.folder,
             &options,
@@ -117,7 +120,8 @@ impl Rig {
         };
         Ok(Self {
             runtime: Some(runtime),
-            clock,
+            head_start: network_clock.now() - Instant::ZERO,
+            clock: Clock::start(),
             alarm,
             tester: Some(tester),
             place,
@@ -169,7 +173,8 @@ impl Rig {
     /// Lets everybody do what is to be done now; returns whether that was anything.
     fn act(&mut self, cx: &mut Context<'_>) -> bool {
         let now = self.now;
-        let mut acted = self.come_back(now);
+        // What is overdue comes before what arrives.
+        let mut acted = self.come_back(now) | self.car.act(now);
         for _ in 0..BURST {
             let Poll::Ready(input) = self.plug.poll(cx) else { break };
             match input {

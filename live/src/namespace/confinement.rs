@@ -17,8 +17,10 @@ use nix::mount::{MsFlags, mount};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
-use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getegid, geteuid};
+use tokio::signal::unix::{self as signal, SignalKind};
+use tokio::{runtime, select};
 
 use super::Obstacle;
 use crate::LiveError;
@@ -48,8 +50,13 @@ pub fn run_confined(
     kept: &[PathBuf],
     arguments: impl FnOnce(&Path) -> Vec<OsString>,
 ) -> Result<Ended, LiveError> {
-    let signals = waited_for();
-    signals.thread_block().map_err(|errno| system("signal mask", errno))?;
+    let refused = |source| LiveError::System { what: "signal handler", source };
+    let runtime = runtime::Builder::new_current_thread().enable_io().build().map_err(refused)?;
+    // Also where whoever started this process had it ignore them, as a script's background job.
+    let mut signals = {
+        let _guard = runtime.enter();
+        Signals::new().map_err(refused)?
+    };
     let folder = private_folder(kept).ok_or(LiveError::NoPrivateFolder)?;
     isolate().map_err(Obstacle::of_namespaces)?;
     make_private(&folder).map_err(Obstacle::of_namespaces)?;
@@ -64,7 +71,7 @@ pub fn run_confined(
     let mut pipe = child.stdin.take();
     let begun = pipe.as_mut().map(|pipe| pipe.write_all(&[BEGIN]));
     tracing::debug!(?begun, "the confined process may begin");
-    let ended = wait(&mut child, &signals);
+    let ended = runtime.block_on(wait(&mut child, &mut signals));
     drop(pipe);
     ended
 }
@@ -76,8 +83,6 @@ pub fn begin_inside() -> Result<bool, LiveError> {
     // If the outer process dies from here on, the kernel kills this one; if it died before, its end
     // of the pipe is closed.
     prctl::set_pdeathsig(Signal::SIGKILL).map_err(|errno| system("parent's signal", errno))?;
-    // Only the outer process waits for them; the mask is inherited.
-    waited_for().thread_unblock().map_err(|errno| system("signal mask", errno))?;
     prctl::set_name(c"benchcar").map_err(|errno| system("process name", errno))?;
     let mut begin = [0];
     let told = io::stdin().read(&mut begin).is_ok_and(|length| length == 1) && begin[0] == BEGIN;
@@ -88,24 +93,42 @@ pub fn begin_inside() -> Result<bool, LiveError> {
     Ok(told && !closed)
 }
 
-/// The signals the outer process waits for.
-fn waited_for() -> SigSet {
-    [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGCHLD].into_iter().collect()
+/// What the outer process hears.
+struct Signals {
+    child: signal::Signal,
+    asked: [signal::Signal; 3],
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        let asked = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+        let [interrupt, terminate, hangup] = asked.map(signal::signal);
+        Ok(Self {
+            child: signal::signal(SignalKind::child())?,
+            asked: [interrupt?, terminate?, hangup?],
+        })
+    }
 }
 
 /// Waits for the inner process, and passes on what asks this one to end.
-fn wait(child: &mut Child, signals: &SigSet) -> Result<Ended, LiveError> {
+async fn wait(child: &mut Child, signals: &mut Signals) -> Result<Ended, LiveError> {
     let inner = Pid::from_raw(child.id() as i32);
     loop {
         let gone = child.try_wait().map_err(|source| LiveError::System { what: "wait", source })?;
         if let Some(status) = gone {
             return Ok(ended(status));
         }
-        match signals.wait().map_err(|errno| system("signal", errno))? {
-            Signal::SIGCHLD => {}
-            // Process 1 of a namespace hears only what it listens for: Ctrl-C.
-            _ => drop(kill(inner, Signal::SIGINT)),
+        let [interrupt, terminate, hangup] = &mut signals.asked;
+        select! {
+            biased;
+            _ = signals.child.recv() => continue,
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
         }
+        // Process 1 of a namespace hears only what it listens for: Ctrl-C.
+        let passed_on = kill(inner, Signal::SIGINT);
+        tracing::debug!(?passed_on, "asked to end");
     }
 }
 

@@ -46,9 +46,19 @@ impl Car {
         self.drain(now);
     }
 
-    /// Lets everything happen that is due; returns whether that was anything.
+    /// Lets everything happen that is due; returns whether that was anything. What a party had to
+    /// do by itself comes before what arrives: on a late machine both are due at once.
     pub fn act(&mut self, now: Instant) -> bool {
         let mut acted = false;
+        if self.vci.poll_timeout().is_some_and(|at| at <= now) {
+            self.vci.handle_timeout(now);
+            acted = true;
+        }
+        if self.vehicle.poll_timeout().is_some_and(|at| at <= now) {
+            self.vehicle.handle_timeout(now);
+            acted = true;
+        }
+        self.drain(now);
         while let Some(input) = self.to_vehicle.pop(now) {
             self.see(now, &input);
             self.vehicle.handle_input(now, input);
@@ -60,15 +70,6 @@ impl Car {
             self.drain(now);
             acted = true;
         }
-        if self.vci.poll_timeout().is_some_and(|at| at <= now) {
-            self.vci.handle_timeout(now);
-            acted = true;
-        }
-        if self.vehicle.poll_timeout().is_some_and(|at| at <= now) {
-            self.vehicle.handle_timeout(now);
-            acted = true;
-        }
-        self.drain(now);
         acted
     }
 

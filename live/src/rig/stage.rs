@@ -90,6 +90,10 @@ impl Stage for Rig {
 
     fn poll_sighting(&mut self) -> Option<Sighting> {
         let on_the_way = self.crossing.emulator.as_ref().and_then(Emulator::poll_sighting);
+        let on_the_way = on_the_way.map(|sighting| {
+            let at = Instant::ZERO + sighting.at.saturating_since(Instant::ZERO + self.head_start);
+            Sighting { at, ..sighting }
+        });
         on_the_way.or_else(|| self.car.poll_sighting())
     }
 
