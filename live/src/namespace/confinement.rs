@@ -142,7 +142,8 @@ fn ended(status: ExitStatus) -> Ended {
 /// Gives this process namespaces of its own: as root where that is allowed, else as the root of a
 /// user namespace, in which files still belong to the user.
 fn isolate() -> Result<(), Errno> {
-    let wanted = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWPID;
+    // A network of its own, too: a user may leave a namespace only for one that is theirs.
+    let wanted = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNET;
     if geteuid().is_root() && unshare(wanted).is_ok() {
         return Ok(());
     }

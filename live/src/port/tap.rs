@@ -63,7 +63,8 @@ fn remedy(error: &io::Error) -> &'static str {
              /dev/net/tun)."
         }
         io::ErrorKind::PermissionDenied => {
-            "Run as root, or give the program the right once: sudo setcap \
+            "Run as root; or let this user open the device (sudo chmod 0666 /dev/net/tun), which is \
+             enough for `run --live`, and elsewhere give the program the right once: sudo setcap \
              cap_net_admin,cap_net_raw+ep $(command -v benchcar)"
         }
         _ => "Choose a name of at most 15 characters that no adapter has.",
