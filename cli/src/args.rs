@@ -326,7 +326,11 @@ pub enum VciArg {
 fn mac(text: &str) -> Result<[u8; 6], String> {
     let octets: Option<Vec<u8>> = text
         .split([':', '-'])
-        .map(|octet| (octet.len() == 2).then(|| u8::from_str_radix(octet, 16).ok())?)
+        .map(|octet| {
+            // A sign is no digit, though the parser of numbers takes one.
+            let is_pair = octet.len() == 2 && octet.bytes().all(|digit| digit.is_ascii_hexdigit());
+            is_pair.then(|| u8::from_str_radix(octet, 16).ok())?
+        })
         .collect();
     match octets.and_then(|octets| <[u8; 6]>::try_from(octets).ok()) {
         None => Err("six pairs of hexadecimal digits with colons are wanted".to_owned()),
@@ -345,4 +349,38 @@ pub enum VehicleProtocolArg {
     Doip,
     /// Both.
     Both,
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("02:00:00:bc:00:07", Some([2, 0, 0, 0xBC, 0, 7]))]
+    #[case("02-00-00-BC-00-07", Some([2, 0, 0, 0xBC, 0, 7]))]
+    #[case::short("02:00:00:BC:00", None)]
+    #[case::sign("02:00:00:+C:00:07", None)]
+    #[case::group("03:00:00:BC:00:07", None)]
+    #[case::nobody("00:00:00:00:00:00", None)]
+    fn a_hardware_address_is_that_of_one_station(
+        #[case] text: &str,
+        #[case] expected: Option<[u8; 6]>,
+    ) {
+        assert_eq!(mac(text).ok(), expected);
+    }
+
+    #[rstest]
+    #[case(&["--attach", "eth1", "--mac", "02:00:00:BC:00:07"], true)]
+    #[case(&["--attach", "eth1", "--listen", "127.0.0.1"], false)]
+    #[case(&["--attach", "eth1", "--port-offset", "1"], false)]
+    #[case(&["--vci", "icom-next"], false)]
+    fn sockets_and_network_ports_have_options_of_their_own(
+        #[case] options: &[&str],
+        #[case] taken: bool,
+    ) {
+        let words = ["benchcar", "vehicle"].iter().chain(options);
+        assert_eq!(Cli::try_parse_from(words).is_ok(), taken);
+    }
 }
