@@ -17,6 +17,8 @@ mod segment;
 /// What the guard does with its judgement.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum GuardMode {
+    /// It measures, and tells nobody.
+    Off,
     /// It tells.
     #[default]
     Advise,
@@ -138,6 +140,9 @@ impl Guard {
         {
             self.samples.pop_front();
         }
+        if self.config.mode == GuardMode::Off {
+            return None;
+        }
         let assessment = self.assess(now);
         let news = Some((assessment.light, assessment.reasons));
         (news != self.told).then(|| {
@@ -256,6 +261,16 @@ mod tests {
         let told = guard.sample(Instant::from_secs(32), &sample(20, 0));
         assert_eq!(told.map(|assessment| assessment.light), Some(Light::Green));
         assert_eq!(guard.assess(Instant::from_secs(90)).light, Light::Red);
+    }
+
+    #[rstest]
+    #[case::off(GuardMode::Off, false)]
+    #[case::advise(GuardMode::Advise, true)]
+    #[case::enforce(GuardMode::Enforce, true)]
+    fn one_that_is_off_says_nothing(#[case] mode: GuardMode, #[case] tells: bool) {
+        let mut guard = Guard::new(GuardConfig { mode, ..GuardConfig::default() });
+        assert_eq!(guard.sample(Instant::from_secs(1), &sample(20, 1)).is_some(), tells);
+        assert_eq!(guard.assess(Instant::from_secs(1)).light, Light::Yellow);
     }
 
     #[test]

@@ -35,7 +35,7 @@ impl Technician {
     /// Makes a technician that joins as soon as its host has an address.
     pub fn new(config: EndpointConfig, secret: impl Into<Secret>) -> Self {
         let gate = match config.guard.mode {
-            GuardMode::Advise => None,
+            GuardMode::Off | GuardMode::Advise => None,
             GuardMode::Enforce => Some(Gate::new(config.guard.linger)),
         };
         let endpoint = Endpoint::new(config, Role::Technician, &secret.into());

@@ -159,16 +159,16 @@ fn mechanic(args: &MechanicArgs) -> Result<Exit, Trouble> {
         CarryArg::Stream => Carry::Stream,
     };
     let options = MechanicOptions { entry, port, carry };
-    let summary = run_mechanic(options, |at, status, happening| {
-        tell(&mut teller, at, status, &happening, true)
-    })?;
+    let summary =
+        run_mechanic(options, |at, status, happening| tell(&mut teller, at, status, &happening))?;
     Ok(over(&mut teller, &summary))
 }
 
 fn technician(args: &TechnicianArgs) -> Result<Exit, Trouble> {
     let mut teller = Teller::open(&args.at.tell, "technician")?;
     let mode = match args.guard {
-        GuardArg::Off | GuardArg::Advise => GuardMode::Advise,
+        GuardArg::Off => GuardMode::Off,
+        GuardArg::Advise => GuardMode::Advise,
         GuardArg::Enforce => GuardMode::Enforce,
     };
     let options = TechnicianOptions {
@@ -177,10 +177,8 @@ fn technician(args: &TechnicianArgs) -> Result<Exit, Trouble> {
         address: args.address,
         guard: GuardConfig { mode, ..GuardConfig::default() },
     };
-    let with_guard = args.guard != GuardArg::Off;
-    let summary = run_technician(options, |at, status, happening| {
-        tell(&mut teller, at, status, &happening, with_guard);
-    })?;
+    let summary =
+        run_technician(options, |at, status, happening| tell(&mut teller, at, status, &happening))?;
     Ok(over(&mut teller, &summary))
 }
 
@@ -212,21 +210,14 @@ fn draw(args: &OrderArgs, teller: &Teller) -> Result<Entry, Trouble> {
     Ok(Entry { relay: args.relay.clone(), order: OrderNumber(order), passcode })
 }
 
-fn tell(
-    teller: &mut Teller,
-    at: Instant,
-    status: &Status,
-    happening: &Happening<'_>,
-    with_guard: bool,
-) {
-    let is_guard = |line: &Line| line.name == "guard";
-    if let Some(line) = words::of_session(happening).filter(|line| with_guard || !is_guard(line)) {
+fn tell(teller: &mut Teller, at: Instant, status: &Status, happening: &Happening<'_>) {
+    if let Some(line) = words::of_session(happening) {
         teller.tell(at, line);
     }
     if let Happening::Second(_) = happening {
         let rates = teller.rates(status.outbound.bytes, status.inbound.bytes);
         let data = words::status_data(status, rates);
-        teller.status(at, data, words::status_text(status, rates, with_guard));
+        teller.status(at, data, words::status_text(status, rates));
     }
 }
 

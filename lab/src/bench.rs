@@ -51,11 +51,10 @@ impl Bench {
 
     /// Builds the world of one run.
     pub fn world(&self, seed: Seed, capturing: bool) -> World {
-        let reference = scenarios::scenario::Bridge::Reference;
-        let bridged = self.scenario.bridge == reference;
+        let setup = self.scenario.bridge.setup();
         World::new(Parts {
-            tester: self.tester_host(seed, bridged),
-            bridge: bridged.then(|| Bridge::new(seed)),
+            tester: self.tester_host(seed, setup.is_some()),
+            bridge: setup.map(|setup| Bridge::new(setup, seed)),
             vci: self.vci(seed),
             vehicle: self.vehicle(seed),
             wan: self.wan(seed),

@@ -28,8 +28,8 @@ use std::task::{Context, Poll};
 
 use lab::Bench;
 use node::{Duration, Instant, PortOutput, Seed, SocketEvent};
-use scenarios::Manifest;
 use scenarios::tester::Tester;
+use scenarios::{BridgeSetup, Manifest};
 use tokio::runtime::{self, Runtime};
 
 pub use self::trouble::Trouble;
@@ -45,6 +45,8 @@ use plug::{CarrierWatch, Plug};
 pub struct Options {
     /// The bridge under test.
     pub bridge: Manifest,
+    /// What the scenario wants of it.
+    pub setup: BridgeSetup,
     /// How the emulator waits.
     pub pace: Pace,
     /// A run in which more than one frame of a hundred left the emulator later than this shows

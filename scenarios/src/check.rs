@@ -6,13 +6,14 @@ mod steps;
 
 use std::collections::BTreeMap;
 
+use crate::bridge::Bridge;
 use crate::catalogue::{Catalogue, VehicleFacts};
 use crate::client::ClientSetup;
 use crate::ecu::EcuSetup;
 use crate::leg::Leg;
 use crate::link::{Interface, Protocol};
 use crate::read::Reader;
-use crate::scenario::{BackendSetup, Bridge, Network, Scenario, Supply};
+use crate::scenario::{BackendSetup, Network, Scenario, Supply};
 use crate::tester::Backend;
 use crate::threshold::Threshold;
 use crate::yaml::suggest;

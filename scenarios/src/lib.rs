@@ -5,7 +5,7 @@
 //! * [`step`]: what is done, one key per step; how a step may end.
 //! * [`fault`], [`trigger`], [`ecu_fault`]: what goes wrong, and when.
 //! * [`expect`], [`threshold`], [`bound`]: what has to come out.
-//! * [`link`], [`leg`], [`ecu`], [`client`]: what is between tester and car, the car, the tester.
+//! * [`link`], [`leg`], [`bridge`], [`ecu`], [`client`]: what is between tester and car, the car, the tester.
 //! * [`hex`], [`time`], [`voltage`]: values written as text.
 //! * [`library`]: the scenarios that are shipped.
 //! * [`schema`](mod@schema): the JSON Schema of a scenario file.
@@ -19,6 +19,7 @@
 //! cannot say), `text` (types that are written as text).
 
 pub mod bound;
+pub mod bridge;
 pub mod catalogue;
 mod check;
 pub mod client;
@@ -50,6 +51,7 @@ pub mod voltage;
 mod yaml;
 
 pub use bound::Bound;
+pub use bridge::{Bridge, BridgeSetup, Carry, Guard};
 pub use catalogue::{Catalogue, EcuFacts, VehicleFacts};
 pub use client::{ClientSetup, TcpStack};
 pub use ecu::{Condition, EcuSetup, EndState};
@@ -63,7 +65,7 @@ pub use library::{LIBRARY, Shipped, shipped};
 pub use link::{Interface, Protocol};
 pub use manifest::Manifest;
 pub use read::{parse, parse_bytes, read};
-pub use scenario::{Bridge, Network, Scenario, Supply};
+pub use scenario::{Network, Scenario, Supply};
 pub use schema::schema;
 pub use step::{Outcome, Step};
 pub use threshold::{Limit, Quantile, Threshold};

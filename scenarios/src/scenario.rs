@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use netem_rs::DurationText;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
+use crate::bridge::Bridge;
 use crate::client::ClientSetup;
 use crate::ecu::EcuSetup;
 use crate::expect::Expectations;
@@ -78,19 +79,6 @@ pub struct SupplyPoint {
     pub voltage: Voltage,
 }
 
-/// What carries frames between tester and workshop.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Bridge {
-    /// Our own bridge: technician, relay, mechanic.
-    #[default]
-    Reference,
-    /// None: the tester is in the workshop.
-    None,
-}
-
 /// What the network beneath the bridge does; nothing where nothing is said.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
@@ -136,7 +124,7 @@ mod tests {
         let scenario = parse("a.yaml", text, &[], &catalogue()).unwrap();
         assert_eq!(scenario.protocol, Protocol::Doip);
         assert_eq!(scenario.vci, Interface::EnetCable);
-        assert_eq!(scenario.bridge, Bridge::Reference);
+        assert_eq!(scenario.bridge, Bridge::default());
         assert_eq!(scenario.network, Network::default());
         assert_eq!(scenario.backend, Backend::default());
         assert_eq!(scenario.backend.latency, time::TimeRange::exactly(EIGHT_HUNDRED));
@@ -158,7 +146,7 @@ supply:
     - { at: 2min, voltage: 11900mV }
 vci: icom-next
 protocol: doip
-bridge: reference
+bridge: { carry: stream, guard: enforce }
 network:
   technician: { rtt: 20ms..40ms, jitter: 2ms, up: { loss: 1% }, down: { rate: 10Mbit/s } }
   mechanic:

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 
+use crate::bridge::Bridge;
 use crate::client::ClientSetup;
 use crate::ecu::EcuSetup;
 use crate::expect::Expectations;
 use crate::fault::Fault;
 use crate::link::{Interface, Protocol};
-use crate::scenario::{BackendSetup, Bridge, Network, Supply};
+use crate::scenario::{BackendSetup, Network, Supply};
 use crate::step::Step;
 use crate::threshold::Threshold;
 
@@ -41,7 +42,8 @@ struct ScenarioFile {
     vci: Option<Interface>,
     /// The protocol between tester and gateway; the vehicle's own where nothing is said.
     protocol: Option<Protocol>,
-    /// What carries frames between tester and workshop; `reference` where nothing is said.
+    /// What carries frames between tester and workshop; `reference`, as a workshop has it,
+    /// where nothing is said.
     bridge: Option<Bridge>,
     /// What the network beneath the bridge does.
     network: Option<Network>,

@@ -1,5 +1,6 @@
 //! Worlds: scenario and seed in, report out.
 
+mod bridges;
 mod cars;
 mod determinism;
 mod library;

@@ -100,6 +100,13 @@ pub fn world(text: &str, settings: &[&str]) -> World {
     World { summary, lines: played.lines }
 }
 
+/// Plays a world from seed 1 and keeps its frames.
+pub fn captured(text: &str, settings: &[&str]) -> (World, Vec<Sighting>) {
+    let bench = bench("world", "world.yaml", &format!("{USUAL}{text}"), settings);
+    let (summary, played) = play(&bench, 1, Wants { lines: true, frames: true });
+    (World { summary, lines: played.lines }, played.sightings)
+}
+
 /// What a person would be shown of a run, with the command that repeats it.
 pub fn told(summary: &Summary) -> String {
     let terminal = Terminal { colour: false, width: None, seeds: true };

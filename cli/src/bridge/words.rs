@@ -155,7 +155,7 @@ pub fn status_data(status: &Status, rates: (u64, u64)) -> Value {
 }
 
 /// Returns how a session stands, in one line for people.
-pub fn status_text(status: &Status, rates: (u64, u64), with_guard: bool) -> String {
+pub fn status_text(status: &Status, rates: (u64, u64)) -> String {
     let mut parts = vec![status.phase.as_str().to_owned()];
     if let Some(up) = status.link {
         parts.push(format!("link {}", up_down(up)));
@@ -171,7 +171,7 @@ pub fn status_text(status: &Status, rates: (u64, u64), with_guard: bool) -> Stri
         ));
     }
     parts.push(format!("{} out {} in", rate(rates.0), rate(rates.1)));
-    if let Some(assessment) = status.guard.filter(|_| with_guard) {
+    if let Some(assessment) = status.guard {
         parts.push(guard(&assessment));
     }
     parts.join(" · ")

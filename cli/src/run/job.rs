@@ -69,12 +69,13 @@ fn options(
     folder: PathBuf,
 ) -> live::rig::Options {
     let said = match bench.scenario().bridge {
-        scenarios::Bridge::Reference => "reference",
+        scenarios::Bridge::Reference(_) => "reference",
         scenarios::Bridge::None => "wire",
     };
     let shipped = || scenarios::Manifest::named(said).expect("both are shipped, as a test shows");
     live::rig::Options {
         bridge: bridge.cloned().unwrap_or_else(shipped),
+        setup: bench.scenario().bridge.setup().unwrap_or_default(),
         pace: args.live.pace,
         lateness_limit: args.live.lateness_limit.0,
         congestion_control: args.live.congestion_control.clone(),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use netem_rs::{Impairment, Link};
 use node::{Duration, Frame, Instant, Node, PortInput, PortOutput, Seed};
+use scenarios::BridgeSetup;
 use scenarios::manifest::{Capability, Manifest};
 
 use super::machine::{Checks, Deed, End, Options, Seen};
@@ -174,7 +175,7 @@ impl Reference {
     pub fn new(seed: Seed) -> Self {
         let way = leg(LEG);
         let ways = Way::ALL.map(|name| Link::new(&way, seed.child(name.name())));
-        Self { bridge: Bridge::new(seed), ways, out: VecDeque::new() }
+        Self { bridge: Bridge::new(BridgeSetup::default(), seed), ways, out: VecDeque::new() }
     }
 
     fn push(&mut self, now: Instant, way: Way, frame: Frame) {

@@ -3,8 +3,10 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use bridge::config::RELAY_PORT;
+use bridge::guard::GuardMode;
 use bridge::{EndpointConfig, Mechanic, OrderNumber, Relay, RelayConfig, Technician};
 use node::{AddressPlan, Host, HostConfig, Instant, Node, PortInput, Seed, TcpProfile};
+use scenarios::{BridgeSetup, Carry, Guard};
 
 /// Hardware address of the technician's port on the internet.
 pub const TECHNICIAN_MAC: [u8; 6] = [0x02, 0, 0, 0xBC, 0x01, 0x01];
@@ -34,11 +36,11 @@ pub struct Bridge {
 }
 
 impl Bridge {
-    /// Starts all three.
-    pub fn new(seed: Seed) -> Self {
+    /// Starts all three, set as the scenario says.
+    pub fn new(setup: BridgeSetup, seed: Seed) -> Self {
         let seed = seed.child("bridge");
         let relay = SocketAddrV4::new(RELAY_ADDRESS, RELAY_PORT);
-        let config = || EndpointConfig::new(relay, OrderNumber(ORDER), PASSCODE);
+        let config = || config(relay, setup);
         let technician = Technician::new(config(), seed.child("technician"));
         let mechanic = Mechanic::new(config(), seed.child("mechanic"));
         let mut bridge = Self {
@@ -64,6 +66,21 @@ impl Bridge {
         relay.handle_input(now, PortInput::Link(true));
         self.relay = Some(relay);
     }
+}
+
+/// Makes the configuration of an endpoint; the limits of the guard are the published ones.
+fn config(relay: SocketAddrV4, setup: BridgeSetup) -> EndpointConfig {
+    let mut config = EndpointConfig::new(relay, OrderNumber(ORDER), PASSCODE);
+    config.carry = match setup.carry {
+        Carry::Datagram => bridge::Carry::Datagram,
+        Carry::Stream => bridge::Carry::Stream,
+    };
+    config.guard.mode = match setup.guard {
+        Guard::Off => GuardMode::Off,
+        Guard::Advise => GuardMode::Advise,
+        Guard::Enforce => GuardMode::Enforce,
+    };
+    config
 }
 
 fn host(name: &str, mac: [u8; 6], address: Ipv4Addr, seed: Seed) -> HostConfig {

@@ -8,6 +8,7 @@ use std::process::{Child, Command};
 use std::sync::Arc;
 
 use scenarios::manifest::{Placeholder, RoleName, Value};
+use scenarios::{Carry, Guard};
 
 use super::Programs;
 use crate::namespace::Namespace;
@@ -99,6 +100,8 @@ impl Sites {
             (Placeholder::RelayAddress, self.relay.address.to_string()),
             (Placeholder::TechnicianAddress, self.technician.address.to_string()),
             (Placeholder::MechanicAddress, self.mechanic.address.to_string()),
+            (Placeholder::Carry, Carry::default().name().to_owned()),
+            (Placeholder::Guard, Guard::default().name().to_owned()),
             (Placeholder::Dir, self.dir.display().to_string()),
             (Placeholder::Benchcar, programs.benchcar().display().to_string()),
         ])

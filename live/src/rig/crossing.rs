@@ -6,10 +6,10 @@ use std::process::{Command, Stdio};
 
 use lab::world::Wan;
 use node::Seed;
-use scenarios::Manifest;
 use scenarios::manifest::{
     Attachment, Carrier, Placeholder, Preparation, RoleName, Roles, Template, Value,
 };
+use scenarios::{BridgeSetup, Manifest};
 
 use super::Options;
 use super::plug::Plug;
@@ -60,6 +60,7 @@ impl Crossing {
             sightings: if options.capturing { SIGHTINGS } else { 0 },
             ..netem::Options::default()
         };
+        manifest_takes(manifest, options.setup)?;
         let technician = Namespace::new("technician")?;
         let relay = Namespace::new("relay")?;
         let mechanic = Namespace::new("mechanic")?;
@@ -89,7 +90,7 @@ impl Crossing {
                     emulator: Some(emulator),
                     relay,
                     roles: Some(roles.clone()),
-                    values: values(seed, folder),
+                    values: values(seed, folder, options.setup),
                     programs: Vec::new(),
                     mechanic: Some(mechanic),
                 };
@@ -277,7 +278,7 @@ fn internet([technician, relay, mechanic]: [&Namespace; 3]) -> Result<Topology<P
     })
 }
 
-fn values(seed: Seed, folder: &Path) -> Value {
+fn values(seed: Seed, folder: &Path, setup: BridgeSetup) -> Value {
     let passcode = seed.stream("rig/passcode").next_u64();
     Value::from([
         (Placeholder::Order, ORDER.to_string()),
@@ -285,10 +286,33 @@ fn values(seed: Seed, folder: &Path) -> Value {
         (Placeholder::RelayAddress, RELAY_ADDRESS.to_string()),
         (Placeholder::TechnicianAddress, TECHNICIAN_ADDRESS.to_string()),
         (Placeholder::MechanicAddress, MECHANIC_ADDRESS.to_string()),
+        (Placeholder::Carry, setup.carry.name().to_owned()),
+        (Placeholder::Guard, setup.guard.name().to_owned()),
         (Placeholder::Dir, folder.display().to_string()),
         (Placeholder::Mtu, FULL_MTU.to_string()),
         (Placeholder::Benchcar, ITSELF.to_owned()),
     ])
+}
+
+/// Refuses a bridge that cannot be told what the scenario wants of it.
+fn manifest_takes(manifest: &Manifest, setup: BridgeSetup) -> Result<(), Trouble> {
+    let usual = BridgeSetup::default();
+    let takes = |name| {
+        let mut words = manifest.roles().flat_map(|(_, role)| &role.run);
+        words.any(|word| word.placeholders().any(|asked| asked == name))
+    };
+    let lacks = |name, wanted: &str| Trouble::Untold {
+        bridge: manifest.name.clone(),
+        name,
+        wanted: wanted.to_owned(),
+    };
+    if setup.carry != usual.carry && !takes(Placeholder::Carry) {
+        return Err(lacks("carry", setup.carry.name()));
+    }
+    if setup.guard != usual.guard && !takes(Placeholder::Guard) {
+        return Err(lacks("guard", setup.guard.name()));
+    }
+    Ok(())
 }
 
 fn words(command: &Command) -> String {

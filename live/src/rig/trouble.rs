@@ -33,6 +33,16 @@ pub enum Trouble {
     /// A manifest asks for something there is no value for.
     #[error("the bridge asks for {{{0}}}, which there is not where it asks")]
     NoValue(&'static str),
+    /// The scenario wants something of the bridge that its manifest has no place for.
+    #[error("the bridge {bridge} cannot be told `{name}: {wanted}`")]
+    Untold {
+        /// The bridge.
+        bridge: String,
+        /// The key of the scenario.
+        name: &'static str,
+        /// Its value.
+        wanted: String,
+    },
     /// A manifest names no program.
     #[error("the bridge names no program to run")]
     Empty,
@@ -48,6 +58,10 @@ impl Trouble {
             Self::Program { .. } | Self::Preparation(_) => {
                 "See what it says above; the manifest's `run`, `ready` and `prepare` may need a \
                  change."
+            }
+            Self::Untold { .. } => {
+                "Put the placeholder of that name into the manifest's `run`, if the bridge can do \
+                 it; else run the scenario over another bridge."
             }
             Self::NoValue(_) | Self::Empty => "Correct the bridge's manifest.",
         }

@@ -1,10 +1,10 @@
 //! Checks of the faults.
 
+use crate::bridge::Bridge;
 use crate::catalogue::VehicleFacts;
 use crate::ecu_fault::EcuAction;
 use crate::fault::{Action, Blackout, Fault, Frames, GatewayReset, NetworkChange, SupplyChange};
 use crate::read::Reader;
-use crate::scenario::Bridge;
 use crate::step::Step;
 use crate::trigger::{Event, Trigger};
 use crate::yaml::tree::Tree;

@@ -277,13 +277,15 @@ pub(super) const KEYS: [&str; 8] =
 const ROLES: [&str; 3] = ["technician", "relay", "mechanic"];
 
 /// What is known before anything is started.
-const PREPARED: [Placeholder; 7] = [
+const PREPARED: [Placeholder; 9] = [
     Placeholder::Order,
     Placeholder::Passcode,
     Placeholder::RelayAddress,
     Placeholder::TechnicianAddress,
     Placeholder::MechanicAddress,
     Placeholder::Dir,
+    Placeholder::Carry,
+    Placeholder::Guard,
     Placeholder::Benchcar,
 ];
 

@@ -43,6 +43,10 @@ pub enum Placeholder {
     Dir,
     /// Largest IP packet of the Ethernet port, in bytes.
     Mtu,
+    /// How frames ride, as the scenario wants it: `datagram` or `stream`.
+    Carry,
+    /// What the guard does, as the scenario wants it: `off`, `advise` or `enforce`.
+    Guard,
     /// The path of this program.
     Benchcar,
 }
@@ -79,7 +83,7 @@ text_type!(
 
 impl Placeholder {
     /// Every placeholder.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Order,
         Self::Passcode,
         Self::RelayAddress,
@@ -90,6 +94,8 @@ impl Placeholder {
         Self::Port,
         Self::Dir,
         Self::Mtu,
+        Self::Carry,
+        Self::Guard,
         Self::Benchcar,
     ];
 
@@ -106,6 +112,8 @@ impl Placeholder {
             Self::Port => "port",
             Self::Dir => "dir",
             Self::Mtu => "mtu",
+            Self::Carry => "carry",
+            Self::Guard => "guard",
             Self::Benchcar => "benchcar",
         }
     }
