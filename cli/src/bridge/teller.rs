@@ -89,6 +89,10 @@ impl Teller {
         }
         if let Some(bar) = &self.bar {
             bar.set_message(text);
+            if self.seconds == 1 {
+                // Not before: it draws over the line somebody is asked something on.
+                bar.enable_steady_tick(Duration::from_millis(250));
+            }
         }
     }
 
@@ -124,7 +128,6 @@ fn bar() -> ProgressBar {
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     let style = ProgressStyle::with_template("{spinner} {wide_msg}");
     bar.set_style(style.expect("the template is constant"));
-    bar.enable_steady_tick(Duration::from_millis(250));
     bar
 }
 
