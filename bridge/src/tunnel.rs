@@ -61,6 +61,8 @@ pub struct Tunnel {
     said: Vec<Said>,
     events: VecDeque<(u32, Said)>,
     packets: VecDeque<(u32, Bytes)>,
+    /// Where quinn writes a batch of packets; kept, because most times it has none.
+    batch: Vec<u8>,
     dirty: bool,
     now: Instant,
 }
@@ -85,6 +87,7 @@ impl Tunnel {
             said: Vec::new(),
             events: VecDeque::new(),
             packets: VecDeque::new(),
+            batch: Vec::new(),
             dirty: false,
             now: Instant::ZERO,
         }
@@ -287,19 +290,16 @@ impl Tunnel {
         for (number, session) in &mut self.sessions {
             loop {
                 let batch = session.queued.clamp(1, BATCH);
-                let mut buffer = Vec::with_capacity(batch * usize::from(self.limits.datagram));
-                let Some(transmit) = session.connection.poll_transmit(at, batch, &mut buffer)
+                self.batch.clear();
+                let Some(transmit) = session.connection.poll_transmit(at, batch, &mut self.batch)
                 else {
                     break;
                 };
-                let mut bytes = Bytes::from(buffer);
-                bytes.truncate(transmit.size);
-                let segment = transmit.segment_size.unwrap_or(transmit.size).max(1);
-                session.queued = session.queued.saturating_sub(bytes.len().div_ceil(segment));
-                while bytes.len() > segment {
-                    self.packets.push_back((*number, bytes.split_to(segment)));
-                }
-                self.packets.push_back((*number, bytes));
+                let bytes = &self.batch[..transmit.size];
+                let segments = bytes.chunks(transmit.segment_size.unwrap_or(transmit.size).max(1));
+                session.queued = session.queued.saturating_sub(segments.len());
+                let packets = segments.map(|bytes| (*number, Bytes::copy_from_slice(bytes)));
+                self.packets.extend(packets);
             }
             session.queued = 0;
             session.due = session.connection.poll_timeout().map(|at| self.clock.back(at));

@@ -133,15 +133,13 @@ impl World {
             self.arrived_from_wan(way, frame);
         }
         self.let_parties_act(at);
-        self.settle();
+        self.deliver_all();
     }
 
     /// Carries out what was asked of a party from outside, at the same instant.
     pub fn settle(&mut self) {
         self.drain_all();
-        while let Some((port, input)) = self.queue.pop_front() {
-            self.deliver(port, input);
-        }
+        self.deliver_all();
     }
 
     /// Kills the relay's program; frames to it are lost until [`World::start_relay`].
@@ -162,25 +160,43 @@ impl World {
     fn let_parties_act(&mut self, at: Instant) {
         if is_due(self.tester.poll_timeout(), at) {
             self.tester.handle_timeout(at);
+            self.drain_tester();
         }
-        if let Some(bridge) = &mut self.bridge {
-            if is_due(bridge.technician.poll_timeout(), at) {
-                bridge.technician.handle_timeout(at);
-            }
-            if let Some(relay) = &mut bridge.relay
-                && is_due(relay.poll_timeout(), at)
-            {
-                relay.handle_timeout(at);
-            }
-            if is_due(bridge.mechanic.poll_timeout(), at) {
-                bridge.mechanic.handle_timeout(at);
-            }
-        }
+        self.let_bridge_act(at);
         if is_due(self.vci.poll_timeout(), at) {
             self.vci.handle_timeout(at);
+            self.drain_vci();
         }
         if is_due(self.vehicle.poll_timeout(), at) {
             self.vehicle.handle_timeout(at);
+            self.drain_vehicle();
+        }
+    }
+
+    fn let_bridge_act(&mut self, at: Instant) {
+        if let Some(bridge) = &mut self.bridge
+            && is_due(bridge.technician.poll_timeout(), at)
+        {
+            bridge.technician.handle_timeout(at);
+            self.drain_technician();
+        }
+        if let Some(relay) = self.bridge.as_mut().and_then(|bridge| bridge.relay.as_mut())
+            && is_due(relay.poll_timeout(), at)
+        {
+            relay.handle_timeout(at);
+            self.drain_relay();
+        }
+        if let Some(bridge) = &mut self.bridge
+            && is_due(bridge.mechanic.poll_timeout(), at)
+        {
+            bridge.mechanic.handle_timeout(at);
+            self.drain_mechanic();
+        }
+    }
+
+    fn deliver_all(&mut self) {
+        while let Some((port, input)) = self.queue.pop_front() {
+            self.deliver(port, input);
         }
     }
 

@@ -171,7 +171,7 @@ impl<A: Node<In = SocketEvent, Out = SocketAction>> Host<A> {
         stack.wind_up(now, loss);
         self.next_accepted = stack.next_accepted();
         let up = self.has_link();
-        send(up, stack.drain_frames(), &mut self.output);
+        send(up, || stack.take_frame(), &mut self.output);
         self.addressing.stop();
         self.events.clear();
     }
@@ -231,9 +231,9 @@ impl<A: Node<In = SocketEvent, Out = SocketAction>> Host<A> {
     fn emit_frames(&mut self) {
         let up = self.has_link();
         if let Some(stack) = &mut self.stack {
-            send(up, stack.drain_frames(), &mut self.output);
+            send(up, || stack.take_frame(), &mut self.output);
         }
-        send(up, self.addressing.drain_frames(), &mut self.output);
+        send(up, || self.addressing.take_frame(), &mut self.output);
     }
 
     fn next_deadline(&mut self, now: Instant) -> Option<Instant> {
@@ -246,8 +246,8 @@ impl<A: Node<In = SocketEvent, Out = SocketAction>> Host<A> {
 }
 
 /// Puts frames on the wire; without link they are lost.
-fn send(up: bool, frames: impl Iterator<Item = Frame>, output: &mut VecDeque<PortOutput>) {
-    for frame in frames {
+fn send(up: bool, mut take: impl FnMut() -> Option<Frame>, output: &mut VecDeque<PortOutput>) {
+    while let Some(frame) = take() {
         if up {
             output.push_back(PortOutput::Frame(frame));
         }

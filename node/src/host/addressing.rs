@@ -122,9 +122,9 @@ impl Addressing {
         self.changes.pop_front()
     }
 
-    /// Takes the frames to be sent.
-    pub fn drain_frames(&mut self) -> impl Iterator<Item = Frame> {
-        self.link_local.frames.drain(..).chain(self.dhcp.frames.drain(..))
+    /// Takes the next frame to be sent.
+    pub fn take_frame(&mut self) -> Option<Frame> {
+        self.link_local.frames.pop_front().or_else(|| self.dhcp.frames.pop_front())
     }
 
     /// The address held.

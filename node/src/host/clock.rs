@@ -32,11 +32,18 @@ impl Clock {
         SmolInstant::from_micros((now.as_nanos() / self.nanos_per_micro) as i64)
     }
 
-    /// When smoltcp's `at` is reached, but never at or before `now`.
-    pub fn outward(self, at: SmolInstant, now: Instant) -> Instant {
-        let nanos = (at.total_micros().max(0) as u64).saturating_mul(self.nanos_per_micro);
-        let next_tick = (now.as_nanos() / self.nanos_per_micro + 1) * self.nanos_per_micro;
-        Instant::from_nanos(nanos.max(next_tick))
+    /// When smoltcp's `at` is reached.
+    pub fn outward(self, at: SmolInstant) -> Instant {
+        let micros = at.total_micros().max(0) as u64;
+        Instant::from_nanos(micros.saturating_mul(self.nanos_per_micro))
+    }
+
+    /// Returns `at`, a tick of smoltcp's, or the next tick after `now` when it has passed.
+    pub fn after(self, at: Instant, now: Instant) -> Instant {
+        if at > now {
+            return at;
+        }
+        Instant::from_nanos((now.as_nanos() / self.nanos_per_micro + 1) * self.nanos_per_micro)
     }
 
     /// A duration of ours in smoltcp's time.
@@ -61,15 +68,15 @@ mod tests {
     fn a_wake_is_always_later_than_now() {
         let clock = Clock::new(Duration::from_millis(300));
         let now = Instant::from_nanos(1_000_001);
-        assert!(clock.outward(clock.inward(now), now) > now);
-        assert!(clock.outward(SmolInstant::from_micros(0), now) > now);
+        assert!(clock.after(clock.outward(clock.inward(now)), now) > now);
+        assert!(clock.after(Instant::ZERO, now) > now);
     }
 
     #[test]
     fn time_told_to_smoltcp_reaches_a_wake() {
         let clock = Clock::new(Duration::from_millis(300));
         let at = SmolInstant::from_micros(123_457);
-        let wake = clock.outward(at, Instant::ZERO);
+        let wake = clock.outward(at);
         assert_eq!(clock.inward(wake), at);
     }
 }

@@ -32,9 +32,9 @@ impl Device {
         self.sent.push_back(frame);
     }
 
-    /// Takes the frames to be sent, oldest first.
-    pub fn drain_sent(&mut self) -> impl Iterator<Item = Frame> {
-        self.sent.drain(..)
+    /// Takes the next frame to be sent, oldest first.
+    pub fn take_sent(&mut self) -> Option<Frame> {
+        self.sent.pop_front()
     }
 }
 

@@ -23,6 +23,7 @@ use crate::{Frame, Instant};
 const ETHERNET: usize = 14;
 const IPV4: usize = 20;
 const UDP: usize = 8;
+const HEADERS: usize = ETHERNET + IPV4 + UDP;
 /// How long a neighbour is known after it was last heard, as long as common stacks hold it.
 const REACHABLE: Duration = Duration::from_secs(30);
 /// How many neighbours are known at most; the rest go through smoltcp.
@@ -109,8 +110,7 @@ impl Shortcut {
         if neighbour.mac == ethernet.src_addr() {
             neighbour.heard = now;
         }
-        let start = ETHERNET + IPV4 + UDP;
-        let data = frame.slice(start..start + udp.payload().len());
+        let data = frame.slice(HEADERS..HEADERS + udp.payload().len());
         Some(Arrived { port, peer: SocketAddrV4::new(source, udp.src_port()), data })
     }
 
@@ -129,7 +129,9 @@ impl Shortcut {
         }
         let (source, target) = (held.address, *peer.ip());
         let checksums = ChecksumCapabilities::default();
-        let mut bytes = BytesMut::zeroed(ETHERNET + IPV4 + UDP + data.len());
+        let mut bytes = BytesMut::with_capacity(HEADERS + data.len());
+        bytes.extend_from_slice(&[0; HEADERS]);
+        bytes.extend_from_slice(data);
         let mut ethernet = EthernetFrame::new_unchecked(&mut bytes[..]);
         EthernetRepr {
             src_addr: self.mac,
@@ -151,7 +153,7 @@ impl Shortcut {
             &IpAddress::Ipv4(source),
             &IpAddress::Ipv4(target),
             data.len(),
-            |payload| payload.copy_from_slice(data),
+            |_| {}, // the payload is there
             &checksums,
         );
         Some(bytes.freeze())

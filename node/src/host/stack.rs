@@ -50,8 +50,8 @@ pub struct Stack {
     dirty: bool,
     /// smoltcp worked, or was given work, since `due` was asked for.
     changed: bool,
-    /// When smoltcp wants to be polled.
-    due: Option<smoltcp::time::Instant>,
+    /// When smoltcp wants to be polled, which may have passed.
+    due: Option<Instant>,
     /// A frame arrived since the last poll: what closes now was closed by the peer.
     fed: bool,
 }
@@ -163,11 +163,11 @@ impl Stack {
         if self.changed {
             self.changed = false;
             let at = self.clock.inward(now);
-            self.due =
-                self.has_address.then(|| self.interface.poll_at(at, &self.sockets)).flatten();
+            let due = self.has_address.then(|| self.interface.poll_at(at, &self.sockets)).flatten();
+            self.due = due.map(|at| self.clock.outward(at));
         }
         let connects = self.connections.values().filter_map(Connection::deadline).min();
-        let smoltcp = self.due.map(|at| self.clock.outward(at, now));
+        let smoltcp = self.due.map(|at| self.clock.after(at, now));
         [connects, smoltcp].into_iter().flatten().min()
     }
 
@@ -178,9 +178,9 @@ impl Stack {
         }
     }
 
-    /// Takes the frames to be sent, oldest first.
-    pub fn drain_frames(&mut self) -> impl Iterator<Item = Frame> {
-        self.device.drain_sent()
+    /// Takes the next frame to be sent, oldest first.
+    pub fn take_frame(&mut self) -> Option<Frame> {
+        self.device.take_sent()
     }
 
     /// How many connections were ever accepted.
@@ -240,7 +240,7 @@ impl Stack {
 
     /// Returns whether smoltcp wants to be polled.
     fn is_asked(&self, now: Instant) -> bool {
-        self.due.is_some_and(|at| at <= self.clock.inward(now))
+        self.due.is_some_and(|at| at <= now)
     }
 
     fn listen(&mut self, port: u16) {
