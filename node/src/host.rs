@@ -3,6 +3,7 @@
 //! * [`profile`]: what kind of TCP it speaks; the retransmission floor is a decision, not a default.
 //! * `clock`: feeds smoltcp time that makes its fixed floor the profile's.
 //! * `shortcut`: datagrams between hosts that know each other, past smoltcp.
+//! * `peek`: what a frame is for, before it is parsed.
 //! * `stack`: sockets as [`SocketEvent`] and [`SocketAction`].
 //! * `addressing`: fixed, RFC 3927 link-local, or DHCP with link-local while nobody offers.
 //!
@@ -15,6 +16,7 @@ mod clock;
 mod device;
 mod dhcp;
 mod link_local;
+mod peek;
 pub mod profile;
 mod shortcut;
 mod stack;

@@ -27,6 +27,11 @@ impl Device {
         self.received.push_back(frame);
     }
 
+    /// Returns the frame that smoltcp reads next.
+    pub fn next_received(&self) -> Option<&Frame> {
+        self.received.front()
+    }
+
     /// Queues a frame to be sent.
     pub fn send(&mut self, frame: Frame) {
         self.sent.push_back(frame);

@@ -1,13 +1,16 @@
 //! smoltcp's sockets as events and actions.
 
 mod connection;
+mod datagrams;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddrV4;
 
 use bytes::Bytes;
-use smoltcp::iface::{Config, Interface, PollResult, SocketHandle, SocketSet};
-use smoltcp::socket::{tcp, udp};
+use smoltcp::iface::{
+    Config, Interface, PollIngressSingleResult, PollResult, SocketHandle, SocketSet,
+};
+use smoltcp::socket::tcp;
 use smoltcp::wire::{EthernetAddress, IpAddress, IpCidr, IpEndpoint};
 
 use super::HostConfig;
@@ -15,18 +18,17 @@ use super::addressing::Held;
 use super::arp::{self, Claim};
 use super::clock::Clock;
 use super::device::Device;
+use super::peek;
 use super::shortcut::{Arrived, Shortcut};
 use crate::{
     CloseReason, ConnectionId, Frame, Instant, SocketAction, SocketEvent, StackLoss, Stream,
 };
 use connection::{Connection, Phase};
+use datagrams::Datagrams;
 
 const ETHERNET_HEADER: usize = 14;
 /// Listening sockets kept ready per port: smoltcp has no backlog of its own.
 const LISTENERS_READY: usize = 2;
-/// Received datagrams one port may hold before the next is lost.
-const DATAGRAMS: usize = 256;
-const DATAGRAM_BYTES: usize = 256 * 1024;
 const EPHEMERAL: std::ops::Range<u16> = 49_152..65_535;
 
 /// One TCP/IP stack, from power-up to loss.
@@ -41,7 +43,9 @@ pub struct Stack {
     sockets: SocketSet<'static>,
     connections: BTreeMap<ConnectionId, Connection>,
     listeners: BTreeMap<u16, Vec<SocketHandle>>,
-    ports: BTreeMap<u16, SocketHandle>,
+    /// A listener may have heard somebody.
+    knocked: bool,
+    datagrams: Datagrams,
     events: VecDeque<SocketEvent>,
     next_accepted: u64,
     next_port: u16,
@@ -77,7 +81,8 @@ impl Stack {
             sockets: SocketSet::new(Vec::new()),
             connections: BTreeMap::new(),
             listeners: BTreeMap::new(),
-            ports: BTreeMap::new(),
+            knocked: false,
+            datagrams: Datagrams::new(),
             events: VecDeque::new(),
             next_accepted,
             next_port: EPHEMERAL.start + stream.below(span) as u16,
@@ -91,8 +96,8 @@ impl Stack {
 
     /// Takes a frame that arrived; [`Stack::poll`] works on what is not a known peer's datagram.
     pub fn receive(&mut self, now: Instant, frame: Frame) {
-        let ports = &self.ports;
-        let arrived = self.shortcut.receive(now, &frame, |port| ports.contains_key(&port));
+        let datagrams = &self.datagrams;
+        let arrived = self.shortcut.receive(now, &frame, |port| datagrams.is_bound(port));
         if let Some(Arrived { port: local_port, peer, data }) = arrived {
             self.events.push_back(SocketEvent::Datagram { local_port, peer, data });
             return;
@@ -100,6 +105,7 @@ impl Stack {
         if arp::is_arp(&frame) {
             self.claims.extend(arp::parse(&frame));
         }
+        self.knocked |= peek::is_opening(&frame);
         self.device.receive(frame);
         self.dirty = true;
         self.fed = true;
@@ -108,7 +114,7 @@ impl Stack {
     /// Carries out a socket action; those about the stack itself are the host's.
     pub fn perform(&mut self, now: Instant, action: SocketAction) {
         if let SocketAction::SendTo { port, peer, data } = &action
-            && self.ports.contains_key(port)
+            && self.datagrams.is_bound(*port)
             && let Some(frame) = self.shortcut.send(now, *port, *peer, data)
         {
             return self.device.send(frame);
@@ -123,13 +129,12 @@ impl Stack {
             SocketAction::Send { connection, data } => self.send(connection, data),
             SocketAction::Close { connection } => self.close(connection),
             SocketAction::Abort { connection } => self.abort(connection),
-            SocketAction::Bind { port } => self.bind(port),
-            SocketAction::Unbind { port } => {
-                if let Some(handle) = self.ports.remove(&port) {
-                    self.sockets.remove(handle);
-                }
+            SocketAction::Bind { port } => self.datagrams.bind(port, self.tcp.hop_limit),
+            SocketAction::Unbind { port } => self.datagrams.unbind(port),
+            SocketAction::SendTo { port, peer, data } if self.has_address => {
+                self.datagrams.send(port, peer, &data);
             }
-            SocketAction::SendTo { port, peer, data } => self.send_to(port, peer, &data),
+            SocketAction::SendTo { .. } => {}
             SocketAction::StackDown { .. }
             | SocketAction::StackUp { .. }
             | SocketAction::SetLink { .. } => unreachable!("the host keeps these to itself"),
@@ -147,9 +152,7 @@ impl Stack {
         for connection in self.connections.values_mut() {
             connection.refill(self.sockets.get_mut(connection.handle));
         }
-        let at = self.clock.inward(now);
-        let result = self.interface.poll(at, &mut self.device, &mut self.sockets);
-        if result == PollResult::SocketStateChanged || due {
+        if self.work(now) || due {
             self.scan(now);
         }
         self.fed = false;
@@ -163,8 +166,10 @@ impl Stack {
         if self.changed {
             self.changed = false;
             let at = self.clock.inward(now);
-            let due = self.has_address.then(|| self.interface.poll_at(at, &self.sockets)).flatten();
-            self.due = due.map(|at| self.clock.outward(at));
+            let interface = &mut self.interface;
+            let due = interface.poll_at(at, &self.sockets).into_iter();
+            let due = due.chain(self.datagrams.poll_at(at, interface)).min();
+            self.due = due.filter(|_| self.has_address).map(|at| self.clock.outward(at));
         }
         let connects = self.connections.values().filter_map(Connection::deadline).min();
         let smoltcp = self.due.map(|at| self.clock.after(at, now));
@@ -229,8 +234,27 @@ impl Stack {
                 StackLoss::Finish => socket.close(),
             }
         }
+        self.work(now);
+    }
+
+    /// Lets smoltcp take what has come and send what it can; returns whether a socket changed.
+    fn work(&mut self, now: Instant) -> bool {
         let at = self.clock.inward(now);
-        self.interface.poll(at, &mut self.device, &mut self.sockets);
+        let (interface, device) = (&mut self.interface, &mut self.device);
+        let mut changed = false;
+        while let Some(frame) = device.next_received() {
+            let result = if peek::is_datagram(frame) {
+                self.datagrams.receive(at, interface, device)
+            } else {
+                interface.poll_ingress_single(at, device, &mut self.sockets)
+            };
+            changed |= result == PollIngressSingleResult::SocketStateChanged;
+        }
+        while interface.poll_egress(at, device, &mut self.sockets) != PollResult::None {
+            changed = true;
+        }
+        self.datagrams.transmit(at, interface, device);
+        changed
     }
 
     /// Returns whether a connect has waited for as long as it was to.
@@ -299,58 +323,30 @@ impl Stack {
         }
     }
 
-    fn bind(&mut self, port: u16) {
-        if self.ports.contains_key(&port) {
-            return;
-        }
-        let buffer = || {
-            udp::PacketBuffer::new(
-                vec![udp::PacketMetadata::EMPTY; DATAGRAMS],
-                vec![0; DATAGRAM_BYTES],
-            )
-        };
-        let mut socket = udp::Socket::new(buffer(), buffer());
-        socket.set_hop_limit(Some(self.tcp.hop_limit));
-        if socket.bind(port).is_ok() {
-            self.ports.insert(port, self.sockets.add(socket));
-        }
-    }
-
-    fn send_to(&mut self, port: u16, peer: SocketAddrV4, data: &[u8]) {
-        if !self.has_address {
-            return;
-        }
-        let Some(handle) = self.ports.get(&port) else { return };
-        let endpoint = IpEndpoint::new(IpAddress::Ipv4(*peer.ip()), peer.port());
-        let socket: &mut udp::Socket<'_> = self.sockets.get_mut(*handle);
-        // A full buffer loses the datagram, as in any stack.
-        let _ = socket.send_slice(data, endpoint);
-    }
-
     /// Turns what changed in the sockets into events.
     fn scan(&mut self, now: Instant) {
-        self.scan_listeners();
-        self.scan_connections(now);
-        for (port, handle) in &self.ports {
-            let socket: &mut udp::Socket<'_> = self.sockets.get_mut(*handle);
-            while let Ok((data, meta)) = socket.recv() {
-                let IpAddress::Ipv4(ip) = meta.endpoint.addr;
-                let peer = SocketAddrV4::new(ip, meta.endpoint.port);
-                let data = Bytes::copy_from_slice(data);
-                self.events.push_back(SocketEvent::Datagram { local_port: *port, peer, data });
-            }
+        if self.knocked {
+            self.scan_listeners();
         }
+        self.scan_connections(now);
+        self.datagrams.scan(&mut self.events);
     }
 
     fn scan_listeners(&mut self) {
+        self.knocked = false;
         let mut refill = Vec::new();
         for (port, handles) in &mut self.listeners {
             let sockets = &mut self.sockets;
             let mut accepted = Vec::new();
+            let knocked = &mut self.knocked;
             handles.retain(|handle| {
                 let socket: &mut tcp::Socket<'_> = sockets.get_mut(*handle);
                 match socket.state() {
-                    tcp::State::Listen | tcp::State::SynReceived => true,
+                    tcp::State::Listen => true,
+                    tcp::State::SynReceived => {
+                        *knocked = true;
+                        true
+                    }
                     _ => {
                         accepted.push(*handle);
                         false
