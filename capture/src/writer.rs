@@ -27,8 +27,23 @@ pub struct InterfaceId(u32);
 
 /// Why a capture cannot be written.
 #[derive(Debug, Error)]
-#[error("write the capture: {0}")]
-pub struct WriteError(#[from] PcapError);
+pub enum WriteError {
+    /// The sink takes no more; the library's own words are those for a failed read.
+    #[error("write the capture: {0}")]
+    Sink(#[source] std::io::Error),
+    /// A block cannot be made.
+    #[error("write the capture: {0}")]
+    Block(#[source] PcapError),
+}
+
+impl From<PcapError> for WriteError {
+    fn from(error: PcapError) -> Self {
+        match error {
+            PcapError::IoError(error) => Self::Sink(error),
+            error => Self::Block(error),
+        }
+    }
+}
 
 impl<W: Write> Writer<W> {
     /// Starts a capture; the comment says which run it is of.
@@ -82,7 +97,7 @@ impl<W: Write> Writer<W> {
     /// Flushes the sink and returns it.
     pub fn finish(self) -> Result<W, WriteError> {
         let mut sink = self.blocks.into_inner();
-        sink.flush().map_err(PcapError::IoError)?;
+        sink.flush().map_err(WriteError::Sink)?;
         Ok(sink)
     }
 }
@@ -97,3 +112,29 @@ const NANOSECONDS: u8 = 9;
 
 /// Bytes of text in one option; the format's own limit is 65 535.
 const TEXT_MAX: usize = 4_096;
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    /// A disk without room.
+    struct Full;
+
+    impl Write for Full {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_full_disk_is_named() {
+        let error = Writer::new(Full, "a run").err().expect("nothing can be written");
+        assert_eq!(error.to_string(), "write the capture: no storage space");
+    }
+}
