@@ -3,11 +3,13 @@
 mod expect;
 mod faults;
 mod steps;
+pub(crate) mod top;
 
 use std::collections::BTreeMap;
 
 use crate::bridge::Bridge;
 use crate::catalogue::{Catalogue, VehicleFacts};
+use crate::check::top::Top;
 use crate::client::ClientSetup;
 use crate::ecu::EcuSetup;
 use crate::leg::Leg;
@@ -26,7 +28,7 @@ pub(crate) fn scenario(
     name: &str,
     catalogue: &Catalogue,
 ) -> Option<Scenario> {
-    if !keys(reader, tree) {
+    if !TOP.check(reader, tree) {
         return None;
     }
     let title: Option<String> = reader.section(tree, "scenario");
@@ -82,33 +84,6 @@ pub(crate) fn place<'t>(tree: &'t Tree, path: &[&str]) -> &'t Span {
 /// Returns the place of a key, or of the node it should be in.
 pub(crate) fn key_place<'t>(tree: &'t Tree, key: &str) -> &'t Span {
     tree.entry(key).map_or(&tree.span, |(key, _)| &key.span)
-}
-
-/// Checks that the top level is keys that are known, and that the necessary ones are there.
-fn keys(reader: &mut Reader, tree: &Tree) -> bool {
-    let Value::Map(entries) = &tree.value else {
-        if tree.value == Value::Null {
-            reader.nothing_here(&tree.span);
-            return false;
-        }
-        let message = format!("a scenario is keys with values, this is {}", tree.describe());
-        reader.fail(&tree.span, message, "begin with `scenario: a title`");
-        return false;
-    };
-    let mut meant = Vec::new();
-    for (key, _) in entries.iter().filter(|(key, _)| !KEYS.contains(&key.text.as_str())) {
-        meant.extend(suggest::nearest(&key.text, &KEYS));
-        let help = suggest::among(&key.text, "keys", KEYS);
-        reader.fail(&key.span, format!("there is no key `{}` here", shorten(&key.text)), help);
-    }
-    for key in ["scenario", "vehicle", "steps"] {
-        // A misspelt key was told above; that it is missing would be the same once more.
-        if tree.get(key).is_none() && !meant.contains(&key) {
-            let help = format!("add `{key}: …`");
-            reader.fail(&first_place(tree), format!("the key `{key}` is missing"), help);
-        }
-    }
-    true
 }
 
 /// Returns the place of the first key: where something that is missing could be.
@@ -249,6 +224,13 @@ fn tester(reader: &mut Reader, tree: &Tree) -> ClientSetup {
     }
     setup
 }
+
+const TOP: Top = Top {
+    what: "a scenario",
+    beginning: "scenario: a title",
+    keys: &KEYS,
+    necessary: &[("scenario", "scenario: …"), ("vehicle", "vehicle: …"), ("steps", "steps: …")],
+};
 
 /// The keys of a scenario.
 pub(crate) const KEYS: [&str; 15] = [

@@ -6,11 +6,12 @@ use super::{
     Attachment, Capability, Carrier, Installed, Manifest, Placeholder, Preparation, Role, RoleName,
     Roles, SHIPPED, SUBJECT, Template, Version,
 };
+use crate::check::top::Top;
 use crate::check::{first_place, key_place, place, text_is_there};
 use crate::error::{ScenarioError, ScenarioErrors};
 use crate::read::Reader;
 use crate::yaml::suggest;
-use crate::yaml::tree::{Span, Tree, Value, shorten};
+use crate::yaml::tree::{Span, Tree, shorten};
 
 /// Reads a manifest from text.
 pub(super) fn parse(file: &str, text: &str) -> Result<Manifest, ScenarioErrors> {
@@ -36,7 +37,7 @@ pub(super) fn unknown(word: &str) -> ScenarioErrors {
 }
 
 fn manifest(reader: &mut Reader, tree: &Tree) -> Option<Manifest> {
-    if !keys(reader, tree) {
+    if !TOP.check(reader, tree) {
         return None;
     }
     let name: Option<String> = reader.section(tree, "bridge");
@@ -73,30 +74,6 @@ fn manifest(reader: &mut Reader, tree: &Tree) -> Option<Manifest> {
         prepare: prepare.into_iter().flatten().collect(),
         carrier: carrier?,
     })
-}
-
-/// Checks that the top level is keys that are known, and that the necessary ones are there.
-fn keys(reader: &mut Reader, tree: &Tree) -> bool {
-    let Value::Map(entries) = &tree.value else {
-        if tree.value == Value::Null {
-            reader.nothing_here(&tree.span);
-            return false;
-        }
-        let message = format!("a manifest is keys with values, this is {}", tree.describe());
-        reader.fail(&tree.span, message, "begin with `bridge: name`");
-        return false;
-    };
-    let mut meant = Vec::new();
-    for (key, _) in entries.iter().filter(|(key, _)| !KEYS.contains(&key.text.as_str())) {
-        meant.extend(suggest::nearest(&key.text, &KEYS));
-        let help = suggest::among(&key.text, "keys", KEYS);
-        reader.fail(&key.span, format!("there is no key `{}` here", shorten(&key.text)), help);
-    }
-    if tree.get("bridge").is_none() && !meant.contains(&"bridge") {
-        let message = "the key `bridge` is missing";
-        reader.fail(&first_place(tree), message, "add `bridge: name`");
-    }
-    true
 }
 
 fn check_name(reader: &mut Reader, tree: &Tree, name: Option<&str>) {
@@ -268,6 +245,13 @@ fn only(reader: &mut Reader, span: &Span, template: &Template, known: &[Placehol
         reader.fail(span, format!("`{{{}}}` means nothing here", name.name()), help);
     }
 }
+
+const TOP: Top = Top {
+    what: "a manifest",
+    beginning: "bridge: name",
+    keys: &KEYS,
+    necessary: &[("bridge", "bridge: name")],
+};
 
 /// The keys of a manifest.
 pub(super) const KEYS: [&str; 8] =
