@@ -321,7 +321,7 @@ impl<'a, S: Stage> Run<'a, S> {
             failures,
             last_exchange: last.map(|exchange| observed.in_words(exchange)),
             latencies: observed.latencies.summarise(),
-            partial: *ending == Ending::Stopped,
+            partial: matches!(ending, Ending::Stopped | Ending::Broken(_)),
             steps: self.observed.steps,
         }
     }

@@ -3,7 +3,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `attached` | any machine that speaks frames, on a port, in real time |
-//! | `car` | the vehicle, and what is plugged into it |
+//! | `car` | the vehicle of the command line, plugged in |
 //! | `noted` | an application whose doings people watch |
 //! | `fitness` | which adapters are no place for a car |
 //! | `serve` | all of it together, until somebody ends it |
@@ -25,7 +25,7 @@ use sim_gateway::{Setup, VehicleProfile};
 
 #[cfg(target_os = "linux")]
 pub use self::attached::Attached;
-pub use self::car::Car;
+pub use self::car::{NotedCar, plugged};
 pub use self::noted::Noted;
 #[cfg(target_os = "linux")]
 pub use self::serve::attach_vehicle;

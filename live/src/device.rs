@@ -26,7 +26,8 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use scenarios::manifest::{Carrier, Manifest, Role, RoleName};
+use scenarios::BridgeSetup;
+use scenarios::manifest::{Attachment, Carrier, Manifest, Placeholder, Role, RoleName};
 
 pub use build::{Build, Programs};
 pub use error::DeviceError;
@@ -69,6 +70,8 @@ impl Device {
         sites: Sites,
     ) -> Result<Running, DeviceError> {
         programs.check(manifest)?;
+        takes(manifest, sites.setup)?;
+        has_taps(manifest)?;
         prepare::prepare(manifest, programs, &sites).await?;
         let mut running = Running {
             manifest: manifest.clone(),
@@ -135,6 +138,11 @@ impl Running {
         Some(Death { role: name, how, last: program.output().last(LAST_LINES) })
     }
 
+    /// Takes the next line a role has printed.
+    pub fn poll_line(&mut self) -> Option<(RoleName, String)> {
+        self.roles.iter().find_map(|(name, program)| Some((*name, program.output().poll_line()?)))
+    }
+
     /// Returns what a role has printed so far, within bounds.
     pub fn printed(&self, name: RoleName) -> Vec<String> {
         self.roles.get(&name).map(|program| program.output().last(usize::MAX)).unwrap_or_default()
@@ -148,6 +156,11 @@ impl Running {
                 program.stop(stop).await;
             }
         }
+    }
+
+    /// Returns whether the bridge has such a role, whether it runs or not.
+    pub fn has_role(&self, name: RoleName) -> bool {
+        role_of(&self.manifest, name).is_some()
     }
 
     /// Returns the manifest it was started from.
@@ -172,6 +185,45 @@ fn role_of(manifest: &Manifest, name: RoleName) -> Option<&Role> {
         RoleName::Mechanic => Some(&roles.mechanic),
         RoleName::Relay => roles.relay.as_ref(),
     }
+}
+
+/// Refuses a bridge that cannot be told what the scenario wants of it.
+fn takes(manifest: &Manifest, setup: BridgeSetup) -> Result<(), DeviceError> {
+    let usual = BridgeSetup::default();
+    let takes = |name| {
+        let mut words = manifest.roles().flat_map(|(_, role)| &role.run);
+        words.any(|word| word.placeholders().any(|asked| asked == name))
+    };
+    let lacks = |name, wanted: &str| DeviceError::Untold {
+        bridge: manifest.name.clone(),
+        name,
+        wanted: wanted.to_owned(),
+    };
+    if setup.carry != usual.carry && !takes(Placeholder::Carry) {
+        return Err(lacks("carry", setup.carry.name()));
+    }
+    if setup.guard != usual.guard && !takes(Placeholder::Guard) {
+        return Err(lacks("guard", setup.guard.name()));
+    }
+    Ok(())
+}
+
+/// Refuses a bridge of other people's that makes TAP devices where there are none; our own does
+/// without.
+fn has_taps(manifest: &Manifest) -> Result<(), DeviceError> {
+    let ours = |role: &Role| {
+        let mut placeholders = role.run.iter().take(1).flat_map(|word| word.placeholders());
+        placeholders.any(|placeholder| placeholder == Placeholder::Benchcar)
+    };
+    let makes = |role: &Role| role.port.is_some_and(|port| port.by == Attachment::Tap);
+    if !manifest.roles().any(|(_, role)| makes(role) && !ours(role)) {
+        return Ok(());
+    }
+    crate::port::tap::are_there().map_err(|(source, remedy)| DeviceError::NoTap {
+        bridge: manifest.name.clone(),
+        remedy,
+        source,
+    })
 }
 
 /// How many lines of a program that ended are told.

@@ -131,7 +131,7 @@ pub enum LiveError {
     /// The bridge under test could not be brought up.
     #[cfg(target_os = "linux")]
     #[error(transparent)]
-    Bridge(#[from] crate::rig::Trouble),
+    Bridge(#[from] crate::device::DeviceError),
     /// The system refused what every live run needs: a poller, a timer, a signal handler.
     #[error("the system refused a {what}: {source}")]
     System {
@@ -217,7 +217,7 @@ impl LiveError {
                     .to_owned()
             }
             #[cfg(target_os = "linux")]
-            Self::Bridge(trouble) => trouble.remedy().to_owned(),
+            Self::Bridge(error) => error.remedy(),
             Self::System { .. } => {
                 "Raise the limit of open files (ulimit -n), or see what else keeps this process \
                  from it."

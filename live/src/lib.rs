@@ -4,12 +4,14 @@
 //!
 //! * `bridge` (Linux): relay and endpoints of the bridge.
 //! * [`vehicle`]: a simulated vehicle for other people's testers.
+//! * [`car`]: the vehicle and what is plugged into it, as one machine with one port.
 //! * [`attach`]: the same vehicle on a network port of this machine (Linux).
 //! * [`driver`]: the loop that runs one application.
 //! * [`sockets`]: its kernel sockets, and what becomes of them when its stack goes away.
 //! * [`netem`]: the internet between the sites, in real time.
 //! * `port`: Ethernet ports of this machine, frame by frame (Linux).
 //! * [`place`]: its address, its subnet, its ports.
+//! * `routes`: the kernel's table of routes.
 //! * `namespace`: network namespaces, their links, a run that leaves nothing behind (Linux).
 //! * `rig`: a whole scenario in real time, with any bridge under test (Linux).
 //! * `device`: a bridge under test, started, watched and stopped by its manifest (Linux).
@@ -22,6 +24,7 @@ pub mod alarm;
 pub mod attach;
 #[cfg(target_os = "linux")]
 pub mod bridge;
+pub mod car;
 pub mod clock;
 #[cfg(target_os = "linux")]
 pub mod device;
@@ -36,6 +39,7 @@ pub mod place;
 pub mod port;
 #[cfg(target_os = "linux")]
 pub mod rig;
+mod routes;
 pub mod sockets;
 pub mod vehicle;
 

@@ -1,10 +1,10 @@
 //! Where a party stands in the real network: its address, its subnet, its ports.
 
 use std::fmt;
-use std::fs;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use crate::LiveError;
+use crate::routes::Route;
 
 /// The address of a live party and how its standard ports are moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +20,7 @@ pub struct Place {
 impl Place {
     /// Places a party on an address of this machine; the subnet is the one the machine has there.
     pub fn new(address: Ipv4Addr, port_offset: u16) -> Self {
-        let routes = fs::read_to_string("/proc/net/route").unwrap_or_default();
-        let prefix = route_prefix(&routes, address).unwrap_or_else(|| usual_prefix(address));
+        let prefix = route_prefix(address).unwrap_or_else(|| usual_prefix(address));
         Self { address, prefix, port_offset }
     }
 
@@ -98,21 +97,10 @@ impl fmt::Display for OpenPort {
     }
 }
 
-/// Finds the longest on-link prefix that covers `address` in Linux's route table.
-fn route_prefix(routes: &str, address: Ipv4Addr) -> Option<u8> {
-    let number = |text: &str| Some(u32::from_be(u32::from_str_radix(text, 16).ok()?));
-    routes
-        .lines()
-        .skip(1)
-        .filter_map(|line| {
-            let fields: Vec<&str> = line.split_ascii_whitespace().collect();
-            let network = number(fields.get(1)?)?;
-            let gateway = number(fields.get(2)?)?;
-            let mask = number(fields.get(7)?)?;
-            let covers = gateway == 0 && mask != 0 && address.to_bits() & mask == network;
-            covers.then_some(mask.leading_ones() as u8)
-        })
-        .max()
+/// Finds the longest on-link prefix that covers `address`, where the system tells.
+fn route_prefix(address: Ipv4Addr) -> Option<u8> {
+    let routes = Route::all().into_iter().filter(|route| route.is_on_link(address));
+    routes.map(|route| route.prefix).max()
 }
 
 /// Returns the prefix an address of its kind usually has.
@@ -133,21 +121,6 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-
-    const ROUTES: &str = "\
-Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT
-eth0 00000000 0100A8C0 0003 0 0 0 00000000 0 0 0
-eth0 0000A8C0 00000000 0001 0 0 0 0000FFFF 0 0 0
-eth0 0001A8C0 00000000 0001 0 0 0 00FFFFFF 0 0 0
-";
-
-    #[rstest]
-    #[case::longest_wins("192.168.1.7", Some(24))]
-    #[case::shorter("192.168.2.7", Some(16))]
-    #[case::only_the_default_route("10.0.0.1", None)]
-    fn the_route_table_tells_the_prefix(#[case] address: Ipv4Addr, #[case] prefix: Option<u8>) {
-        assert_eq!(route_prefix(ROUTES, address), prefix);
-    }
 
     fn place(address: &str, prefix: u8) -> Place {
         Place { address: address.parse().unwrap(), prefix, port_offset: 1000 }

@@ -3,7 +3,9 @@
 //! | file | holds |
 //! |---|---|
 //! | `tap` | a port whose other end is this machine's kernel |
+//! | `veth` | the same where there are no TAP devices |
 //! | `raw` | a port whose other end is a cable or a veth peer |
+//! | `switch` | an adapter's carrier, while somebody else has the port |
 //! | `link` | its carrier, name, addresses and length limit, by netlink |
 //! | `intake` | what arrives, frame by frame |
 //! | `offload` | frames as on a wire, out of what the kernel hands over |
@@ -18,9 +20,11 @@ mod intake;
 pub(crate) mod link;
 mod offload;
 mod raw;
-mod tap;
+mod switch;
+pub(crate) mod tap;
 #[cfg(test)]
 mod tests;
+mod veth;
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -34,7 +38,9 @@ pub use self::adapters::{Adapter, Kind, adapters};
 use self::intake::Intake;
 use self::link::Link;
 use self::raw::Raw;
+pub use self::switch::Switch;
 use self::tap::Tap;
+use self::veth::Veth;
 use crate::LiveError;
 use crate::netem::End;
 
@@ -88,18 +94,36 @@ enum Off {
 enum Io {
     Tap(Tap),
     Raw(Raw),
+    Veth(Veth),
 }
 
 impl Port {
-    /// Makes a TAP device, up and without an address; it is gone when the port is dropped.
+    /// Makes an adapter of this machine's kernel, up and without an address, whose other end is the
+    /// port; it is gone when the port is dropped.
     ///
-    /// `mtu` is the largest IP packet in bytes.
+    /// `mtu` is the largest IP packet in bytes. The adapter is a TAP device; where there are none, it
+    /// is an end of a veth pair, which shows frames without their VLAN tags, as every network port.
     pub fn tap(name: &str, mtu: u16) -> Result<Self, LiveError> {
-        let tap = Tap::create(name)?;
+        let tap = match Tap::create(name) {
+            Ok(tap) => tap,
+            Err(error) if tap::are_there().is_err() => {
+                return Self::veth(name, mtu).map_err(|instead| {
+                    tracing::debug!(%instead, name, "no veth pair in place of a TAP device");
+                    error
+                });
+            }
+            Err(error) => return Err(error),
+        };
         let mut link = Link::open(tap.name())?;
         link.set_mtu(mtu)?;
         link.set_up(true)?;
         Ok(Self::over(Io::Tap(tap), link, true))
+    }
+
+    fn veth(name: &str, mtu: u16) -> Result<Self, LiveError> {
+        let veth = Veth::create(name, mtu)?;
+        tracing::info!(name, "an end of a veth pair in place of a TAP device");
+        Ok(Self::over(Io::Veth(veth), Link::open(name)?, true))
     }
 
     /// Opens a network port, promiscuous, and switches it on; dropped, it is left as it was found.
@@ -134,6 +158,24 @@ impl Port {
     /// Its name, such as `eth1`.
     pub fn name(&self) -> &str {
         self.link.name()
+    }
+
+    /// What its other end is, in a word or two.
+    pub fn nature(&self) -> &'static str {
+        match &self.io {
+            Io::Tap(_) => "TAP device",
+            Io::Raw(_) => "network port",
+            Io::Veth(_) => "veth pair",
+        }
+    }
+
+    /// Returns what switches the carrier that the other end sees, for when somebody else has the
+    /// port; called in the namespace the port was opened in.
+    pub fn switch(&self) -> Result<Switch, LiveError> {
+        match &self.io {
+            Io::Tap(_) | Io::Raw(_) => Link::open(self.name()).map(Switch::of_adapter),
+            Io::Veth(veth) => veth.far_link().map(Switch::of_far_end),
+        }
     }
 
     /// Its own hardware address.
@@ -211,6 +253,7 @@ impl Port {
         let sent = match &self.io {
             Io::Tap(tap) => tap.send(frame),
             Io::Raw(raw) => raw.send(frame),
+            Io::Veth(veth) => veth.raw().send(frame),
         };
         match sent {
             Ok(()) => Ok(()),
@@ -230,8 +273,9 @@ impl Port {
     ///
     /// Where that cannot be done the port swallows frames, both ways, while it should be off.
     pub fn set_carrier(&mut self, up: bool) -> Result<Carrier, LiveError> {
-        let switched = match &self.io {
+        let switched = match &mut self.io {
             Io::Tap(_) => self.link.set_carrier(up)?,
+            Io::Veth(veth) => veth.set_carrier(up).map(|()| Carrier::Switched)?,
             Io::Raw(_) => match self.link.set_up(up) {
                 Ok(()) => Carrier::Switched,
                 Err(LiveError::Adapter { source, .. }) if is_forbidden(&source) => Carrier::Silent,
@@ -261,7 +305,7 @@ impl Port {
             return Err(io::Error::new(io::ErrorKind::NotFound, "it is gone"));
         }
         let up = match &self.io {
-            Io::Tap(_) => self.link.is_up(),
+            Io::Tap(_) | Io::Veth(_) => self.link.is_up(),
             Io::Raw(_) => self.link.has_carrier(),
         };
         Ok((self.told.replace(up) != Some(up)).then_some(up))
@@ -295,6 +339,7 @@ impl AsFd for Io {
         match self {
             Self::Tap(tap) => tap.as_fd(),
             Self::Raw(raw) => raw.as_fd(),
+            Self::Veth(veth) => veth.as_fd(),
         }
     }
 }

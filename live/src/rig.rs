@@ -5,21 +5,15 @@
 //! |---|---|
 //! | `stage` | what [`lab`] asks of a world, answered by this one |
 //! | `crossing` | the sites, the internet between them, the bridge under test |
-//! | `program` | one program of that bridge |
-//! | `car` | the car and what is plugged into it |
 //! | `plug` | ends of cables that this process holds |
-//! | `trouble` | why a bridge could not be brought up |
 //!
 //! One thread runs the tester, the car and what is plugged into it. It sits in the technician's
 //! namespace, so that every socket of the tester is born there. The internet has a thread of its
 //! own, the bridge under test its own processes.
 
-mod car;
 mod crossing;
 mod plug;
-mod program;
 mod stage;
-mod trouble;
 
 use std::future::poll_fn;
 use std::net::Ipv4Addr;
@@ -27,17 +21,17 @@ use std::path::PathBuf;
 use std::task::{Context, Poll};
 
 use lab::Bench;
-use node::{Duration, Instant, PortOutput, Seed, SocketEvent};
+use node::{Duration, Instant, Node, PortInput, PortOutput, Seed, SocketEvent};
 use scenarios::tester::Tester;
 use scenarios::{BridgeSetup, Manifest};
+use sim_gateway::Gateway;
 use tokio::runtime::{self, Runtime};
 
-pub use self::trouble::Trouble;
+use crate::car::Car;
 use crate::namespace::Namespace;
 use crate::netem::Pace;
 use crate::{Alarm, Clock, Driver, LiveError, Place};
-use car::Car;
-use crossing::{ADAPTER, Crossing};
+use crossing::{ADAPTER, Crossing, Plan};
 use plug::{CarrierWatch, Plug};
 
 /// How a run in real time differs from the usual one.
@@ -75,7 +69,7 @@ pub struct Rig {
     /// When the tester's computer comes back, once it was killed.
     back_at: Option<Instant>,
     carrier: CarrierWatch,
-    car: Car,
+    car: Car<Gateway>,
     plug: Plug,
     crossing: Crossing,
     /// Where this thread was before.
@@ -98,14 +92,9 @@ impl Rig {
             .build()
             .map_err(|source| LiveError::System { what: "poller", source })?;
         let network_clock = Clock::start();
-        let (crossing, plug) = Crossing::start(
-            &options.bridge,
-            bench.wan(seed),
-            network_clock,
-            seed,
-            &options.folder,
-            &options,
-        )?;
+        let wan = bench.wan(seed);
+        let plan = Plan { options: &options, wan, clock: network_clock, seed };
+        let (crossing, plug) = Crossing::start(plan, &runtime)?;
         let place = Place { address: address(seed), prefix: PREFIX, port_offset: 0 };
         let site = &crossing.technician;
         let congestion_control = site.pin_congestion_control(&options.congestion_control)?;
@@ -120,6 +109,9 @@ impl Rig {
             }
             (Alarm::new()?, CarrierWatch::new(ADAPTER)?, tester)
         };
+        let mut car = Car::new(bench.vehicle(seed), bench.vci(seed), options.capturing);
+        // The workshop's port is there from the start.
+        car.handle_input(Instant::ZERO, PortInput::Link(true));
         Ok(Self {
             runtime: Some(runtime),
             head_start: network_clock.now() - Instant::ZERO,
@@ -129,7 +121,7 @@ impl Rig {
             place,
             back_at: None,
             carrier,
-            car: Car::new(bench.vehicle(seed), bench.vci(seed), options.capturing),
+            car,
             plug,
             crossing,
             home,
@@ -164,7 +156,7 @@ impl Rig {
                 return Poll::Ready(());
             }
             let tester = self.tester.as_ref().and_then(Driver::deadline);
-            let deadlines = [self.car.deadline(), tester, self.back_at];
+            let deadlines = [self.car.poll_timeout(), tester, self.back_at];
             let deadline = deadlines.into_iter().flatten().min().map_or(until, |at| at.min(until));
             if self.alarm.poll(cx, &self.clock, deadline).is_pending() {
                 return Poll::Pending;
@@ -180,7 +172,7 @@ impl Rig {
         for _ in 0..BURST {
             let Poll::Ready(input) = self.plug.poll(cx) else { break };
             match input {
-                Ok(input) => self.car.arrived(now, input),
+                Ok(input) => self.car.handle_input(now, input),
                 Err(error) => self.fail(&format!("the workshop's port: {error}")),
             }
             acted = true;
@@ -212,10 +204,9 @@ impl Rig {
                 PortOutput::Frame(frame) => self.plug.put(&frame),
                 PortOutput::Link(up) => {
                     // A wire shows the tester what happens at its far end; a bridge is asked to.
-                    let switched = if self.crossing.is_wire() {
-                        self.crossing.technician.set_carrier(ADAPTER, up)
-                    } else {
-                        self.plug.set_carrier(up)
+                    let switched = match self.crossing.switch() {
+                        Some(switch) => switch.set(up).map(drop),
+                        None => self.plug.set_carrier(up),
                     };
                     if let Err(error) = switched {
                         self.fail(&error.to_string());
@@ -260,7 +251,9 @@ impl Rig {
 
 impl Drop for Rig {
     fn drop(&mut self) {
-        self.crossing.stop();
+        if let Some(runtime) = &self.runtime {
+            self.crossing.stop(runtime);
+        }
         if let Err(error) = self.home.enter() {
             tracing::error!(%error, "this thread stays in the technician's namespace");
         }

@@ -6,7 +6,7 @@ use std::pin::pin;
 use tokio::{runtime, select};
 
 use super::fitness::fit;
-use super::{AttachOptions, Attached, Car};
+use super::{AttachOptions, Attached, NotedCar, plugged};
 use crate::port::{Carrier, Port};
 use crate::vehicle::interrupted;
 use crate::{Clock, Happening, LiveError, Totals};
@@ -35,7 +35,7 @@ pub async fn serve_until(
     stop: impl Future<Output = ()>,
     mut on_event: impl FnMut(Happening),
 ) -> Result<Totals, LiveError> {
-    let car = Car::new(options, port.mtu());
+    let car = plugged(options, port.mtu());
     let mut attached = Attached::new(car, port, Clock::start())?;
     on_event(Happening::Attached {
         interface: options.interface.clone(),
@@ -58,10 +58,10 @@ pub async fn serve_until(
         attached.with(|now, car| car.finish(now))?;
         tell(&mut attached, &mut on_event);
     }
-    outcome.map(|()| attached.machine().vehicle().app().totals())
+    outcome.map(|()| attached.machine().vehicle.app().totals())
 }
 
-fn tell(attached: &mut Attached<Car>, on_event: &mut impl FnMut(Happening)) {
+fn tell(attached: &mut Attached<NotedCar>, on_event: &mut impl FnMut(Happening)) {
     let at = attached.now();
     let car = attached.machine_mut();
     for note in car.take_notes() {

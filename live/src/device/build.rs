@@ -60,7 +60,8 @@ impl Programs {
     /// Returns the file of a program named by itself or by a path.
     pub fn find(&self, name: &str) -> Option<PathBuf> {
         if name.contains('/') {
-            return Some(PathBuf::from(name)).filter(|file| is_executable(file));
+            // It will be started in another folder.
+            return std::path::absolute(name).ok().filter(|file| is_executable(file));
         }
         self.folders.iter().map(|folder| folder.join(name)).find(|file| is_executable(file))
     }

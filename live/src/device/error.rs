@@ -56,6 +56,26 @@ pub enum DeviceError {
         /// The last lines it printed.
         last: Vec<String>,
     },
+    /// It makes TAP devices, and there are none.
+    #[error("the bridge {bridge} makes TAP devices, and there are none here: {source}")]
+    NoTap {
+        /// The bridge.
+        bridge: String,
+        /// What helps.
+        remedy: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The scenario wants something of the bridge that its manifest has no place for.
+    #[error("the bridge {bridge} cannot be told `{name}: {wanted}`")]
+    Untold {
+        /// The bridge.
+        bridge: String,
+        /// The key of the scenario.
+        name: &'static str,
+        /// Its value.
+        wanted: String,
+    },
     /// A placeholder has no value here.
     #[error("`{{{}}}` means nothing here", .0.name())]
     NoValue(Placeholder),
@@ -85,6 +105,12 @@ impl DeviceError {
             }
             Self::NotPrepared { .. } | Self::NoValue(_) | Self::NoRole(_) => {
                 "See the manifest; `benchcar bridges` shows it is read.".to_owned()
+            }
+            Self::NoTap { remedy, .. } => (*remedy).to_owned(),
+            Self::Untold { .. } => {
+                "Put the placeholder of that name into the manifest's `run`, if the bridge can do \
+                 it; else run the scenario over another bridge."
+                    .to_owned()
             }
             Self::Ended { .. } => "See what it said, and how the manifest runs it.".to_owned(),
             Self::NotReady { .. } => {

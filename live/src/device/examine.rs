@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use lab::transparency::{Checks, Deed, End, Grade, Options, Row, Seen};
 use node::{Node, PortInput};
+use scenarios::BridgeSetup;
 use scenarios::manifest::{Attachment, Capability, Carrier, Manifest, RoleName};
 use tokio::time::sleep;
 
@@ -181,6 +182,7 @@ impl Network {
             mechanic: site(&self.mechanic, MECHANIC, "car0"),
             order: 4711,
             passcode: "transparent-4711".to_owned(),
+            setup: BridgeSetup::default(),
             dir: dir.to_owned(),
         }
     }

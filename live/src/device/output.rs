@@ -23,6 +23,8 @@ struct Shared {
 struct Lines {
     first: Vec<String>,
     last: VecDeque<String>,
+    /// What nobody has taken yet; the oldest go first.
+    untaken: VecDeque<String>,
     /// Lines between the first and the last that are gone.
     dropped: u64,
     /// Bytes behind the last line break.
@@ -75,6 +77,11 @@ impl Output {
         all[all.len().saturating_sub(count)..].to_vec()
     }
 
+    /// Takes the next line that was not taken before.
+    pub fn poll_line(&self) -> Option<String> {
+        locked(&self.0).untaken.pop_front()
+    }
+
     /// Waits until something is printed, at most this long.
     pub fn wait_for_more(&self, at_most: Duration) {
         let lines = locked(&self.0);
@@ -102,6 +109,10 @@ impl Lines {
 
     fn close(&mut self) {
         let line = clean(&std::mem::take(&mut self.open));
+        if self.untaken.len() == UNTAKEN {
+            self.untaken.pop_front();
+        }
+        self.untaken.push_back(line.clone());
         if self.first.len() < FIRST {
             return self.first.push(line);
         }
@@ -135,6 +146,8 @@ fn locked(shared: &Shared) -> MutexGuard<'_, Lines> {
 const FIRST: usize = 200;
 /// How many lines are kept from the end.
 const LAST: usize = 300;
+/// How many lines wait to be taken.
+const UNTAKEN: usize = 1000;
 /// The longest line, in bytes; a longer one is broken.
 const LINE_LIMIT: usize = 1000;
 
@@ -157,6 +170,9 @@ mod tests {
         assert_eq!(lines.len(), FIRST + 1 + LAST);
         assert_eq!((lines[0].as_str(), lines[FIRST].as_str()), ("line 0", "… 9500 lines …"));
         assert_eq!(output.last(1), ["line 9999"]);
+        let taken: Vec<String> = std::iter::from_fn(|| output.poll_line()).collect();
+        assert_eq!((taken.len(), taken[0].as_str()), (UNTAKEN, "line 9000"));
+        assert_eq!(output.poll_line(), None);
     }
 
     #[test]

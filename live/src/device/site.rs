@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::sync::Arc;
 
+use scenarios::BridgeSetup;
 use scenarios::manifest::{Placeholder, RoleName, Value};
-use scenarios::{Carry, Guard};
 
 use super::Programs;
 use crate::namespace::Namespace;
@@ -78,6 +78,8 @@ pub struct Sites {
     pub order: u64,
     /// Its passcode.
     pub passcode: String,
+    /// How the bridge is set.
+    pub setup: BridgeSetup,
     /// An empty folder for configuration and keys, removed by whoever made it.
     pub dir: PathBuf,
 }
@@ -100,8 +102,8 @@ impl Sites {
             (Placeholder::RelayAddress, self.relay.address.to_string()),
             (Placeholder::TechnicianAddress, self.technician.address.to_string()),
             (Placeholder::MechanicAddress, self.mechanic.address.to_string()),
-            (Placeholder::Carry, Carry::default().name().to_owned()),
-            (Placeholder::Guard, Guard::default().name().to_owned()),
+            (Placeholder::Carry, self.setup.carry.name().to_owned()),
+            (Placeholder::Guard, self.setup.guard.name().to_owned()),
             (Placeholder::Dir, self.dir.display().to_string()),
             (Placeholder::Benchcar, programs.benchcar().display().to_string()),
         ])

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rstest::rstest;
+use scenarios::BridgeSetup;
 use scenarios::manifest::{Manifest, RoleName};
 
 use super::{Device, DeviceError, Here, Programs, Running, Site, Sites};
@@ -127,6 +128,7 @@ impl Scene {
             mechanic: site(3),
             order: 7,
             passcode: "bench".to_owned(),
+            setup: BridgeSetup::default(),
             dir: self.dir.clone(),
         };
         let programs = Programs::new(None, PathBuf::from("/benchcar"));

@@ -98,12 +98,15 @@ impl Namespace {
             .try_for_each(|(address, prefix)| self.remove_address(name, address, prefix))
     }
 
-    /// Switches the carrier of a TAP device, as its other end would by being plugged in and out.
-    pub fn set_carrier(&self, name: &str, up: bool) -> Result<(), LiveError> {
+    /// Has the kernel cut TCP and UDP into frames before they leave by a link, which for a veth
+    /// pair it leaves to others otherwise.
+    pub fn cut_segments(&self, name: &str) -> Result<(), LiveError> {
         let change = LinkUnspec::new_with_index(self.index(name)?)
-            .append_extra_attribute(LinkAttribute::Carrier(up.into()))
+            .append_extra_attribute(LinkAttribute::GsoMaxSegs(1))
             .build();
-        self.ask("carrier", |netlink| async move { netlink.link().set(change).execute().await })
+        self.ask("limit on segments", |netlink| async move {
+            netlink.link().set(change).execute().await
+        })
     }
 
     /// Sends what is not on a subnet of this namespace to `router`.

@@ -4,6 +4,7 @@ use std::io;
 use std::thread::JoinHandle;
 
 use lab::world::{Wan, Way};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
 use node::{Frame, Instant};
@@ -115,7 +116,7 @@ impl<E: End> Engine<E> {
                     self.enter(self.ends[number].1, now, frame);
                     self.deliver(now);
                 }
-                Ok(None) if ready.broken && taken == 0 => {
+                Ok(None) if ready.broken && taken == 0 && self.is_broken(number) => {
                     self.lose(number, io::ErrorKind::BrokenPipe.into());
                     return;
                 }
@@ -126,6 +127,16 @@ impl<E: End> Engine<E> {
                 }
             }
         }
+    }
+
+    /// Whether a port is still in an error once what it had to tell was taken: one that was only
+    /// switched off is not.
+    fn is_broken(&self, number: usize) -> bool {
+        let descriptor = self.ends[number].0.descriptor();
+        let mut asked = [PollFd::new(descriptor, PollFlags::empty())];
+        let answered = poll(&mut asked, PollTimeout::ZERO).is_ok();
+        let errors = PollFlags::POLLERR | PollFlags::POLLHUP;
+        !answered || asked[0].revents().is_none_or(|events| events.intersects(errors))
     }
 
     fn enter(&mut self, way: Way, at: Instant, frame: Frame) {

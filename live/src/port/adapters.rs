@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::link::Link;
 use crate::LiveError;
+use crate::routes::Route;
 
 /// One adapter.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,17 +129,9 @@ fn driver(name: &str) -> Option<String> {
 
 /// The adapters default routes lead through.
 fn ways_out() -> Vec<String> {
-    let table = |name| fs::read_to_string(format!("/proc/thread-self/net/{name}"));
-    let mut out = table("route").map(|text| leading_out(&text)).unwrap_or_default();
-    out.extend(table("ipv6_route").map(|text| leading_out_6(&text)).unwrap_or_default());
-    out
-}
-
-/// Reads the kernel's table of routes: destination and mask are hexadecimal columns 2 and 8.
-fn leading_out(table: &str) -> Vec<String> {
-    let rows = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
-    let out = rows.filter(|row| row.get(1) == Some(&"00000000") && row.get(7) == Some(&"00000000"));
-    out.map(|row| row[0].to_owned()).collect()
+    let routes = Route::all().into_iter().filter(Route::is_default);
+    let table = fs::read_to_string("/proc/thread-self/net/ipv6_route").unwrap_or_default();
+    routes.map(|route| route.adapter).chain(leading_out_6(&table)).collect()
 }
 
 /// Reads the kernel's table of IPv6 routes: destination, prefix length, and the adapter last.
@@ -179,14 +172,6 @@ mod tests {
         let caution = adapter.caution();
         assert_eq!(caution.is_some(), word.is_some());
         assert!(word.is_none_or(|word| caution.unwrap().contains(word)));
-    }
-
-    #[test]
-    fn a_default_route_names_its_adapter() {
-        let table = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n\
-                     eth0\t00000000\t0100A8C0\t0003\t0\t0\t100\t00000000\t0\t0\t0\n\
-                     eth1\t0000FEA9\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n";
-        assert_eq!(leading_out(table), ["eth0"]);
     }
 
     #[test]

@@ -38,10 +38,11 @@ impl Intake {
         let length = match io {
             Io::Tap(tap) => Some(tap.receive(&mut self.buffer)?),
             Io::Raw(raw) => raw.receive(&mut self.buffer)?,
+            Io::Veth(veth) => veth.raw().receive(&mut self.buffer)?,
         };
         let Some(length) = length else { return Ok(None) };
         let frame = &mut self.buffer[..length];
-        if let Io::Raw(_) = io {
+        if let Io::Raw(_) | Io::Veth(_) = io {
             complete(frame);
             if length > mtu + ETHERNET
                 && let Some(pieces) = cut(frame, mtu)

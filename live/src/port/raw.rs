@@ -7,7 +7,7 @@ use nix::sys::socket::{LinkAddr, recvfrom};
 use pnet_datalink::{Channel, Config};
 use socket2::{Domain, Socket, Type};
 
-use super::adapters;
+use super::{adapters, is_off};
 use crate::LiveError;
 
 /// Bytes of frames the kernel keeps until they are taken.
@@ -51,7 +51,11 @@ impl Raw {
     }
 
     pub fn send(&self, frame: &[u8]) -> io::Result<()> {
-        self.socket.send(frame).map(|_| ())
+        match self.socket.send(frame) {
+            // Left from a time when the port was off, and told once, to whoever comes first.
+            Err(error) if is_off(&error) => self.socket.send(frame).map(|_| ()),
+            sent => sent.map(|_| ()),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! A port whose other end is an adapter of this machine's kernel.
 
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -55,6 +56,18 @@ impl AsFd for Tap {
         self.waiting.as_fd()
     }
 }
+
+/// Fails where this user has no TAP devices at all, with what helps.
+pub fn are_there() -> Result<(), (io::Error, &'static str)> {
+    let opened = File::options().read(true).write(true).open(NODE);
+    opened.map(drop).map_err(|error| {
+        let helps = remedy(&error);
+        (error, helps)
+    })
+}
+
+/// What every TAP device is made by.
+const NODE: &str = "/dev/net/tun";
 
 fn remedy(error: &io::Error) -> &'static str {
     match error.kind() {

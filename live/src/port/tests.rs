@@ -56,6 +56,16 @@ async fn next_frame(port: &mut Port) -> Vec<u8> {
     }
 }
 
+/// Waits for what the kernel does in its own time.
+async fn until(holds: impl Fn() -> bool) {
+    let waiting = async {
+        while !holds() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(LIMIT, waiting).await.expect("in time");
+}
+
 async fn next_link(port: &mut Port) -> bool {
     loop {
         if let PortInput::Link(up) = next(port).await {
@@ -150,6 +160,62 @@ fn a_tap_device_comes_up_shows_its_carrier_and_is_gone_when_dropped() {
         drop(tap);
         assert!(!namespace.has("tap-test"));
     });
+}
+
+#[test]
+fn an_end_of_a_veth_pair_does_what_a_tap_device_does() {
+    alone(async |namespace| {
+        let mut port = Port::veth("veth-test", 1422).unwrap();
+        assert_eq!((port.name(), port.mtu()), ("veth-test", 1422));
+        assert!(next_link(&mut port).await);
+        assert_eq!(port.set_carrier(false).unwrap(), Carrier::Switched);
+        until(|| !namespace.carrier("veth-test").unwrap()).await;
+        port.switch().unwrap().set(true).unwrap();
+        until(|| namespace.carrier("veth-test").unwrap()).await;
+        let mut kernels = Port::raw("veth-test").unwrap();
+        port.send(&frame(100)).unwrap();
+        assert_eq!(next_frame(&mut kernels).await, frame(100));
+        drop(port);
+        until(|| !namespace.has("veth-test")).await;
+    });
+}
+
+/// Data in one piece leave the kernel in frames, each with a sum of its own.
+#[test]
+fn what_the_kernel_sends_comes_out_of_a_veth_pair_in_whole_frames() {
+    alone(async |namespace| {
+        let mut port = Port::veth("veth-test", 1500).unwrap();
+        namespace.address("veth-test", [169, 254, 1, 1].into(), 16).unwrap();
+        let socket = std::net::UdpSocket::bind("169.254.1.1:0").unwrap();
+        socket.set_broadcast(true).unwrap();
+        nix::sys::socket::setsockopt(&socket, nix::sys::socket::sockopt::UdpGsoSegment, &1000)
+            .unwrap();
+        socket.send_to(&[0x5A; 3500], "169.254.255.255:6811").unwrap();
+        let mut lengths = Vec::new();
+        while lengths.len() < 4 {
+            if let PortInput::Frame(frame) = next(&mut port).await
+                && frame.ends_with(&[0x5A; 100])
+            {
+                let sum = udp_sum(&frame);
+                assert_eq!(sum, 0, "{frame:02x?}");
+                lengths.push(frame.len() - 42);
+            }
+        }
+        assert_eq!(lengths, [1000, 1000, 1000, 500]);
+    });
+}
+
+/// The sum over pseudo-header and UDP datagram of a frame, sum included: zero when it is right.
+fn udp_sum(frame: &[u8]) -> u16 {
+    let (ip, udp) = (&frame[14..34], &frame[34..]);
+    let length = (udp.len() as u16).to_be_bytes();
+    let words = [&ip[12..20], &[0, ip[9]], &length, udp].concat();
+    let sum: u32 = words
+        .chunks(2)
+        .map(|pair| u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0)))
+        .sum();
+    let folded = (sum & 0xFFFF) + (sum >> 16);
+    !((folded & 0xFFFF) + (folded >> 16)) as u16
 }
 
 #[test]

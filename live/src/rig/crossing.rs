@@ -2,28 +2,31 @@
 
 use std::net::Ipv4Addr;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use lab::world::Wan;
 use node::Seed;
-use scenarios::manifest::{
-    Attachment, Carrier, Placeholder, Preparation, RoleName, Roles, Template, Value,
-};
-use scenarios::{BridgeSetup, Manifest};
+use scenarios::BridgeSetup;
+use scenarios::manifest::{Attachment, Carrier, Manifest, RoleName, Roles};
+use tokio::runtime::Runtime;
 
 use super::Options;
 use super::plug::Plug;
-use super::program::{Program, command, filled};
-use super::trouble::Trouble;
-use crate::namespace::Namespace;
+use crate::device::{Device, Ground, Programs, Running, Site, Sites};
 use crate::namespace::confinement::ITSELF;
+use crate::namespace::{End, Namespace};
 use crate::netem::{self, Emulator, Topology};
+use crate::port::Switch;
 use crate::{Clock, LiveError};
 
 /// The tester's adapter, and the port of the workshop the car is on.
 pub const ADAPTER: &str = "enet0";
 /// The device a role makes beside the vehicle.
 const MECHANIC_TAP: &str = "tv0";
+/// The port a role opens beside the tester; the tester's adapter is at the other end of its cable.
+const TECHNICIAN_PORT: &str = "lan0";
+/// What joins a mechanic's device with the workshop's port.
+const JOIN: &str = "br0";
 /// A site's way into the internet.
 const WAN: &str = "wan";
 const PREFIX: u8 = 24;
@@ -34,229 +37,151 @@ const ORDER: u64 = 1;
 /// The sites and what joins them.
 pub struct Crossing {
     /// Where the tester is.
-    pub technician: Namespace,
+    pub technician: Arc<Namespace>,
     /// The internet; `None` once it was stopped.
     pub emulator: Option<Emulator>,
-    relay: Namespace,
-    roles: Option<Box<Roles>>,
-    values: Value,
-    /// The programs that run.
-    pub programs: Vec<Program>,
-    mechanic: Option<Namespace>,
+    over: Over,
+    /// What the tester's adapter and the sites' ways out are.
+    pub adapters: &'static str,
+}
+
+/// What joins the sites.
+enum Over {
+    /// A plain wire; this shows the tester what happens at its far end.
+    Wire(Switch),
+    /// A bridge; none once it was stopped.
+    Bridge(Option<Box<Running>>),
+}
+
+/// What a crossing is made of.
+pub struct Plan<'a> {
+    /// The bridge under test, and how everything is run.
+    pub options: &'a Options,
+    /// The internet.
+    pub wan: Wan,
+    /// The internet's clock.
+    pub clock: Clock,
+    /// What passcodes are drawn from.
+    pub seed: Seed,
 }
 
 impl Crossing {
     /// Brings up sites, internet and bridge; returns it with the plug the car goes into.
-    pub fn start(
-        manifest: &Manifest,
-        wan: Wan,
-        clock: Clock,
-        seed: Seed,
-        folder: &Path,
-        options: &Options,
-    ) -> Result<(Self, Plug), LiveError> {
+    pub fn start(plan: Plan<'_>, runtime: &Runtime) -> Result<(Self, Plug), LiveError> {
+        let Plan { options, wan, clock, .. } = plan;
         let network = netem::Options {
             pace: options.pace,
             sightings: if options.capturing { SIGHTINGS } else { 0 },
             ..netem::Options::default()
         };
-        manifest_takes(manifest, options.setup)?;
-        let technician = Namespace::new("technician")?;
-        let relay = Namespace::new("relay")?;
-        let mechanic = Namespace::new("mechanic")?;
-        match &manifest.carrier {
+        let technician = Arc::new(Namespace::new("technician")?);
+        match &options.bridge.carrier {
             Carrier::Wire => {
-                let tester = Plug::device(&technician, ADAPTER, FULL_MTU)?;
+                let (tester, switch) = Plug::switched_device(&technician, ADAPTER, FULL_MTU)?;
+                let adapters = tester.nature();
                 let (car, near) = Plug::wire()?;
                 let topology = Topology::Wire { tester, car: near };
-                let emulator = Emulator::start(topology, wan, clock, &network)?;
-                let crossing = Self {
-                    technician,
-                    emulator: Some(emulator),
-                    relay,
-                    roles: None,
-                    values: Value::new(),
-                    programs: Vec::new(),
-                    mechanic: None,
-                };
-                Ok((crossing, car))
+                let emulator = Some(Emulator::start(topology, wan, clock, &network)?);
+                Ok((Self { technician, emulator, over: Over::Wire(switch), adapters }, car))
             }
             Carrier::Programs(roles) => {
+                let relay = Arc::new(Namespace::new("relay")?);
+                let mechanic = Arc::new(Namespace::new("mechanic")?);
                 let topology = internet([&technician, &relay, &mechanic])?;
-                let emulator = Emulator::start(topology, wan, clock, &network)?;
+                let emulator = Some(Emulator::start(topology, wan, clock, &network)?);
                 let car = Plug::device(&mechanic, ADAPTER, FULL_MTU)?;
-                let mut crossing = Self {
-                    technician,
-                    emulator: Some(emulator),
-                    relay,
-                    roles: Some(roles.clone()),
-                    values: values(seed, folder, options.setup),
-                    programs: Vec::new(),
-                    mechanic: Some(mechanic),
-                };
-                crossing.prepare(&manifest.prepare, folder)?;
-                crossing.bring_up(roles)?;
-                Ok((crossing, car))
+                if opens_port(roles) {
+                    let port = End { namespace: &technician, name: TECHNICIAN_PORT };
+                    technician.veth(ADAPTER, port, FULL_MTU)?;
+                    technician.cut_segments(ADAPTER)?;
+                }
+                let namespaces = [&technician, &relay, &mechanic];
+                let sites = sites(namespaces, plan.seed, &options.folder, options.setup);
+                let programs = Programs::new(std::env::var_os("PATH").as_deref(), ITSELF.into());
+                let running = bring_up(&options.bridge, &programs, sites, runtime)?;
+                join_ports(&running, roles, &technician, &mechanic)?;
+                let over = Over::Bridge(Some(Box::new(running)));
+                let adapters = car.nature();
+                Ok((Self { technician, emulator, over, adapters }, car))
             }
         }
     }
 
-    /// Whether what joins the sites is a plain wire.
-    pub fn is_wire(&self) -> bool {
-        self.roles.is_none()
+    /// Returns what shows the tester the link of the car, where no bridge is there to do it.
+    pub fn switch(&mut self) -> Option<&mut Switch> {
+        match &mut self.over {
+            Over::Wire(switch) => Some(switch),
+            Over::Bridge(_) => None,
+        }
+    }
+
+    /// Takes the next line a program of the bridge has printed.
+    pub fn poll_line(&mut self) -> Option<(RoleName, String)> {
+        self.running()?.poll_line()
     }
 
     /// Kills the relay's program, if the bridge has one.
     pub fn kill_relay(&mut self) {
-        self.programs.retain_mut(|program| {
-            let is_relay = program.role == RoleName::Relay;
-            if is_relay {
-                program.kill();
-            }
-            !is_relay
-        });
+        if let Some(running) = self.running() {
+            running.kill_role(RoleName::Relay);
+        }
     }
 
     /// Starts the relay's program again.
     pub fn start_relay(&mut self) -> Result<(), LiveError> {
-        let Some(role) = self.roles.as_ref().and_then(|roles| roles.relay.as_ref()) else {
-            return Ok(());
-        };
-        let values = self.values_of(RoleName::Relay);
-        let program = Program::start(RoleName::Relay, role, &self.relay, &values)?;
-        self.programs.push(program);
-        Ok(())
+        match self.running() {
+            Some(running) if running.has_role(RoleName::Relay) => {
+                Ok(running.start_role(RoleName::Relay)?)
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Names a program that ended though nobody asked it to.
     pub fn lost_program(&mut self) -> Option<String> {
-        let mut programs = self.programs.iter_mut();
-        programs.find_map(|program| {
-            let status = program.ended()?;
-            let said = program.last_words();
-            Some(format!(
-                "the {} of the bridge ended with {status}; it said:\n{said}",
-                program.role
-            ))
-        })
+        let death = self.running()?.poll_death()?;
+        let said = death.last.join("\n");
+        Some(format!("the {} of the bridge ended with {}; it said:\n{said}", death.role, death.how))
     }
 
     /// Asks every program to end.
-    pub fn stop(&mut self) {
-        // The endpoints first, so that none of them reports a relay that went away.
-        while let Some(program) = self.programs.pop() {
-            program.stop();
+    pub fn stop(&mut self, runtime: &Runtime) {
+        if let Over::Bridge(running) = &mut self.over
+            && let Some(running) = running.take()
+        {
+            runtime.block_on(running.stop());
         }
     }
 
-    fn prepare(&self, preparations: &[Preparation], folder: &Path) -> Result<(), LiveError> {
-        preparations.iter().try_for_each(|preparation| match preparation {
-            Preparation::Run(run) => self.run_to_its_end(run),
-            Preparation::File(file) => {
-                let path = filled(&file.path, &self.values)?;
-                let text = filled(&file.text, &self.values)?;
-                if !Path::new(&path).starts_with(folder) {
-                    return Err(Trouble::Preparation(format!("{path} is not below {{dir}}")).into());
-                }
-                let above = Path::new(&path).parent().unwrap_or(folder);
-                std::fs::create_dir_all(above)
-                    .and_then(|()| std::fs::write(&path, text))
-                    .map_err(|error| Trouble::Preparation(format!("{path}: {error}")).into())
-            }
-        })
+    fn running(&mut self) -> Option<&mut Running> {
+        match &mut self.over {
+            Over::Wire(_) => None,
+            Over::Bridge(running) => running.as_deref_mut(),
+        }
     }
+}
 
-    fn run_to_its_end(&self, run: &[Template]) -> Result<(), LiveError> {
-        let mut command = command(run, &self.values)?;
-        let told = words(&command);
-        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let output =
-            child.output().map_err(|error| Trouble::Preparation(format!("{told}: {error}")))?;
-        if output.status.success() {
-            return Ok(());
-        }
-        let said = String::from_utf8_lossy(&output.stderr);
-        Err(Trouble::Preparation(format!("{told} ended with {}:\n{said}", output.status)).into())
-    }
+fn bring_up(
+    manifest: &Manifest,
+    programs: &Programs,
+    sites: Sites,
+    runtime: &Runtime,
+) -> Result<Running, LiveError> {
+    Ok(runtime.block_on(Device::start(manifest, programs, sites))?)
+}
 
-    fn bring_up(&mut self, roles: &Roles) -> Result<(), LiveError> {
-        let order = [
-            (RoleName::Relay, roles.relay.as_ref()),
-            (RoleName::Mechanic, Some(&roles.mechanic)),
-            (RoleName::Technician, Some(&roles.technician)),
-        ];
-        let mut later = Vec::new();
-        for (name, role) in order {
-            let Some(role) = role else { continue };
-            let values = self.values_of(name);
-            let mut program = Program::start(name, role, self.site(name), &values)?;
-            if role.ready.with_peer {
-                later.push((self.programs.len(), name, role));
-            } else {
-                program.wait_until_ready(&role.ready, self.site(name), &values)?;
-            }
-            self.programs.push(program);
-        }
-        for (place, name, role) in later {
-            let values = self.values_of(name);
-            let mut program = self.programs.remove(place);
-            let ready = program.wait_until_ready(&role.ready, self.site(name), &values);
-            self.programs.insert(place, program);
-            ready?;
-        }
-        self.join_ports(roles)
+/// Makes the devices of the endpoints usable: the tester's adapter, the workshop's port.
+fn join_ports(
+    running: &Running,
+    roles: &Roles,
+    technician: &Namespace,
+    mechanic: &Namespace,
+) -> Result<(), LiveError> {
+    running.settle(RoleName::Technician, technician)?;
+    if let Some(port) = roles.technician.port.filter(|port| port.mtu < FULL_MTU) {
+        technician.mtu(ADAPTER, port.mtu)?;
     }
-
-    /// Makes the devices of the endpoints usable: the tester's adapter, the workshop's port.
-    fn join_ports(&self, roles: &Roles) -> Result<(), LiveError> {
-        let site = &self.technician;
-        if let Some(port) = roles.technician.port {
-            if port.flush_addresses {
-                site.flush_addresses(ADAPTER)?;
-            }
-            if port.mtu < FULL_MTU {
-                site.mtu(ADAPTER, port.mtu)?;
-            }
-        }
-        site.up(ADAPTER)?;
-        let (Some(port), Some(site)) = (roles.mechanic.port, &self.mechanic) else { return Ok(()) };
-        match port.by {
-            Attachment::Port => Ok(()),
-            Attachment::Tap => {
-                if port.flush_addresses {
-                    site.flush_addresses(MECHANIC_TAP)?;
-                }
-                site.bridge("br0", &[MECHANIC_TAP, ADAPTER])
-            }
-        }
-    }
-
-    fn site(&self, role: RoleName) -> &Namespace {
-        match role {
-            RoleName::Relay => &self.relay,
-            RoleName::Technician => &self.technician,
-            RoleName::Mechanic => {
-                self.mechanic.as_ref().expect("a bridge of programs has a mechanic's site")
-            }
-        }
-    }
-
-    fn values_of(&self, role: RoleName) -> Value {
-        let mut values = self.values.clone();
-        let (own, tap) = match role {
-            RoleName::Relay => (Placeholder::RelayAddress, None),
-            RoleName::Technician => (Placeholder::TechnicianAddress, Some(ADAPTER)),
-            RoleName::Mechanic => (Placeholder::MechanicAddress, Some(MECHANIC_TAP)),
-        };
-        if let Some(own) = values.get(&own).cloned() {
-            values.insert(Placeholder::OwnAddress, own);
-        }
-        if let Some(tap) = tap {
-            values.insert(Placeholder::Tap, tap.to_owned());
-            values.insert(Placeholder::Port, ADAPTER.to_owned());
-        }
-        values
-    }
+    Ok(running.join(RoleName::Mechanic, mechanic, JOIN, ADAPTER)?)
 }
 
 /// Joins the three sites by two legs that meet at the relay.
@@ -278,46 +203,32 @@ fn internet([technician, relay, mechanic]: [&Namespace; 3]) -> Result<Topology<P
     })
 }
 
-fn values(seed: Seed, folder: &Path, setup: BridgeSetup) -> Value {
-    let passcode = seed.stream("rig/passcode").next_u64();
-    Value::from([
-        (Placeholder::Order, ORDER.to_string()),
-        (Placeholder::Passcode, format!("bench{passcode:016x}")),
-        (Placeholder::RelayAddress, RELAY_ADDRESS.to_string()),
-        (Placeholder::TechnicianAddress, TECHNICIAN_ADDRESS.to_string()),
-        (Placeholder::MechanicAddress, MECHANIC_ADDRESS.to_string()),
-        (Placeholder::Carry, setup.carry.name().to_owned()),
-        (Placeholder::Guard, setup.guard.name().to_owned()),
-        (Placeholder::Dir, folder.display().to_string()),
-        (Placeholder::Mtu, FULL_MTU.to_string()),
-        (Placeholder::Benchcar, ITSELF.to_owned()),
-    ])
+fn sites(
+    [technician, relay, mechanic]: [&Arc<Namespace>; 3],
+    seed: Seed,
+    folder: &Path,
+    setup: BridgeSetup,
+) -> Sites {
+    let site = |namespace: &Arc<Namespace>, address, tap: &str, port: &str| Site {
+        ground: Arc::clone(namespace) as Arc<dyn Ground>,
+        address,
+        tap: tap.to_owned(),
+        port: port.to_owned(),
+        mtu: FULL_MTU,
+    };
+    Sites {
+        technician: site(technician, TECHNICIAN_ADDRESS, ADAPTER, TECHNICIAN_PORT),
+        relay: site(relay, RELAY_ADDRESS, WAN, WAN),
+        mechanic: site(mechanic, MECHANIC_ADDRESS, MECHANIC_TAP, ADAPTER),
+        order: ORDER,
+        passcode: format!("bench{:016x}", seed.stream("rig/passcode").next_u64()),
+        setup,
+        dir: folder.to_owned(),
+    }
 }
 
-/// Refuses a bridge that cannot be told what the scenario wants of it.
-fn manifest_takes(manifest: &Manifest, setup: BridgeSetup) -> Result<(), Trouble> {
-    let usual = BridgeSetup::default();
-    let takes = |name| {
-        let mut words = manifest.roles().flat_map(|(_, role)| &role.run);
-        words.any(|word| word.placeholders().any(|asked| asked == name))
-    };
-    let lacks = |name, wanted: &str| Trouble::Untold {
-        bridge: manifest.name.clone(),
-        name,
-        wanted: wanted.to_owned(),
-    };
-    if setup.carry != usual.carry && !takes(Placeholder::Carry) {
-        return Err(lacks("carry", setup.carry.name()));
-    }
-    if setup.guard != usual.guard && !takes(Placeholder::Guard) {
-        return Err(lacks("guard", setup.guard.name()));
-    }
-    Ok(())
-}
-
-fn words(command: &Command) -> String {
-    let words = std::iter::once(command.get_program()).chain(command.get_args());
-    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+fn opens_port(roles: &Roles) -> bool {
+    roles.technician.port.is_some_and(|port| port.by == Attachment::Port)
 }
 
 const RELAY_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);

@@ -13,16 +13,15 @@ use tokio::io::unix::AsyncFd;
 use crate::LiveError;
 use crate::namespace::Namespace;
 use crate::netem::End;
-use crate::port::Port;
 use crate::port::link::Link;
+use crate::port::{Port, Switch};
 
 /// Longest frame of a cable within this process, headers and a VLAN tag included.
 const FRAME_LIMIT: usize = 9018;
 
 /// One end of a cable.
 pub enum Plug {
-    /// Our end of a TAP device: its frames are whole, for the kernel computes checksums and cuts
-    /// segments before such a device sees them.
+    /// Our end of an adapter of the kernel's.
     Device(Box<Port>),
     /// One end of a cable within this process.
     Wire {
@@ -34,9 +33,22 @@ pub enum Plug {
 }
 
 impl Plug {
-    /// Makes the TAP device `name` in a namespace, up; it goes with the plug.
+    /// Makes the adapter `name` in a namespace, up; it goes with the plug.
     pub fn device(namespace: &Namespace, name: &str, mtu: u16) -> Result<Self, LiveError> {
         namespace.run(|| Port::tap(name, mtu)).map(|port| Self::Device(Box::new(port)))
+    }
+
+    /// The same, with what shows and hides its carrier once somebody else has the plug.
+    pub fn switched_device(
+        namespace: &Namespace,
+        name: &str,
+        mtu: u16,
+    ) -> Result<(Self, Switch), LiveError> {
+        namespace.run(|| {
+            let port = Port::tap(name, mtu)?;
+            let switch = port.switch()?;
+            Ok((Self::Device(Box::new(port)), switch))
+        })
     }
 
     /// Makes both ends of a cable within this process.
@@ -47,6 +59,14 @@ impl Plug {
             Ok([one, other].map(|socket| Self::Wire { socket, watched: None }).into())
         });
         pair.map_err(|source| LiveError::System { what: "socket pair", source })
+    }
+
+    /// What the other end is, in a word or two.
+    pub fn nature(&self) -> &'static str {
+        match self {
+            Self::Device(port) => port.nature(),
+            Self::Wire { .. } => "cable",
+        }
     }
 
     /// Takes the next frame, or the state the other end of a device was switched to.

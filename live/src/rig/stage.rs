@@ -7,7 +7,7 @@ use std::time::Duration;
 use lab::Stage;
 use lab::world::{Met, Sighting, Way};
 use netem_rs::Impairment;
-use node::Instant;
+use node::{Instant, Node};
 use record::Engine;
 use scenarios::tester::TesterEvent;
 use sim_gateway::{Fault, Gateway, VehicleEvent};
@@ -40,6 +40,7 @@ impl Stage for Rig {
         BTreeMap::from([
             ("tester-tcp".into(), format!("kernel, {}", self.congestion_control).into()),
             ("congestion-control".into(), self.congestion_control.clone().into()),
+            ("adapters".into(), self.crossing.adapters.into()),
             ("bridge".into(), options.bridge.name.clone().into()),
             ("netem-pace".into(), options.pace.name().into()),
             ("lateness-limit".into(), limit.into()),
@@ -52,7 +53,7 @@ impl Stage for Rig {
 
     fn poll_timeout(&self) -> Option<Instant> {
         if self.is_leaping() {
-            return self.car.deadline().map(|at| at.max(self.now));
+            return self.car.poll_timeout().map(|at| at.max(self.now));
         }
         Some(self.now + GLANCE)
     }
@@ -77,10 +78,8 @@ impl Stage for Rig {
         while let Some(event) = self.car.vci.poll_event() {
             hear("vci", &event);
         }
-        for program in &mut self.crossing.programs {
-            while let Some(line) = program.poll_line() {
-                hear(program.role.name(), &Said(&line));
-            }
+        while let Some((role, line)) = self.crossing.poll_line() {
+            hear(role.name(), &Said(&line));
         }
     }
 

@@ -3,17 +3,16 @@
 use std::collections::VecDeque;
 
 use lab::world::{Cable, Sighting, Tap};
-use node::{Frame, Host, Instant, Node, PortInput, PortOutput};
-use sim_gateway::Gateway;
+use node::{Frame, Host, Instant, Node, PortInput, PortOutput, SocketAction, SocketEvent};
 use sim_vci::{Side, Vci};
 
 /// Sightings that wait to be taken; more are forgotten.
 const SIGHTINGS_KEPT: usize = 1 << 16;
 
-/// The car, the cable, and what is plugged in: on one side frames of the workshop.
-pub struct Car {
+/// The car, the cable, and what is plugged in: one machine with one port, that of the workshop.
+pub struct Car<A> {
     /// The car, on its own TCP/IP.
-    pub vehicle: Host<Gateway>,
+    pub vehicle: Host<A>,
     /// What is plugged into it.
     pub vci: Vci,
     to_vehicle: Cable,
@@ -24,9 +23,9 @@ pub struct Car {
     sightings: Option<VecDeque<Sighting>>,
 }
 
-impl Car {
-    /// Plugs the car in; the workshop's port is there from the start.
-    pub fn new(vehicle: Host<Gateway>, vci: Vci, capturing: bool) -> Self {
+impl<A: Node<In = SocketEvent, Out = SocketAction>> Car<A> {
+    /// Plugs something into the car; nothing is at its other end yet.
+    pub fn new(vehicle: Host<A>, vci: Vci, capturing: bool) -> Self {
         let mut car = Self {
             vehicle,
             vci,
@@ -36,14 +35,8 @@ impl Car {
             frames: 0,
             sightings: capturing.then(VecDeque::new),
         };
-        car.arrived(Instant::ZERO, PortInput::Link(true));
+        car.drain(Instant::ZERO);
         car
-    }
-
-    /// Something arrived from the workshop.
-    pub fn arrived(&mut self, now: Instant, input: PortInput) {
-        self.vci.handle_input(now, (Side::Workshop, input));
-        self.drain(now);
     }
 
     /// Lets everything happen that is due; returns whether that was anything. What a party had to
@@ -73,20 +66,16 @@ impl Car {
         acted
     }
 
-    /// When something is due next.
-    pub fn deadline(&self) -> Option<Instant> {
-        let deadlines = [
-            self.to_vehicle.poll_timeout(),
-            self.from_vehicle.poll_timeout(),
-            self.vci.poll_timeout(),
-            self.vehicle.poll_timeout(),
-        ];
-        deadlines.into_iter().flatten().min()
+    /// Has something done to the car, then does what it asks.
+    pub fn with_vehicle(&mut self, now: Instant, f: impl FnOnce(&mut A)) {
+        self.vehicle.with_app(now, f);
+        self.drain(now);
     }
 
-    /// Takes what leaves towards the workshop.
-    pub fn poll_output(&mut self) -> Option<PortOutput> {
-        self.to_workshop.pop_front()
+    /// When something arrives at either end of the cable next.
+    pub fn on_the_cable(&self) -> Option<Instant> {
+        let ways = [&self.to_vehicle, &self.from_vehicle];
+        ways.into_iter().filter_map(Cable::poll_timeout).min()
     }
 
     /// Takes the next frame seen at the car's port.
@@ -117,6 +106,31 @@ impl Car {
             let frame: Frame = frame.clone();
             sightings.push_back(Sighting { tap: Tap::Vehicle, at, frame, comment: None });
         }
+    }
+}
+
+impl<A: Node<In = SocketEvent, Out = SocketAction>> Node for Car<A> {
+    type In = PortInput;
+    type Out = PortOutput;
+
+    /// Something arrived from the workshop.
+    fn handle_input(&mut self, now: Instant, input: PortInput) {
+        self.vci.handle_input(now, (Side::Workshop, input));
+        self.drain(now);
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.act(now);
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        let deadlines = [self.on_the_cable(), self.vci.poll_timeout(), self.vehicle.poll_timeout()];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// Takes what leaves towards the workshop.
+    fn poll_output(&mut self) -> Option<PortOutput> {
+        self.to_workshop.pop_front()
     }
 }
 
