@@ -273,6 +273,7 @@ impl Ecu {
             | ResetKind::PowerDown
             | ResetKind::OutOfBootloader
             | ResetKind::SessionTimeout
+            | ResetKind::LowVoltage
             | ResetKind::Brownout
             | ResetKind::PowerCycle => std::mem::take(&mut self.silent_after_reset),
         };

@@ -54,6 +54,9 @@ pub(crate) enum Deed {
     Landed,
     /// Answers, then restarts.
     Restart { answer: Bytes, kind: ResetKind },
+    /// Refuses, then restarts: there is too little voltage to write with (`uds-and-bmw-ecus.md`
+    /// §11.1).
+    GiveUp(Nrc),
     /// Writes one block; holds the whole request.
     Block(Bytes),
     /// Ends the erase of a block of flash memory.
@@ -123,6 +126,9 @@ impl Unit {
             }
             Deed::Restart { answer, kind } => {
                 return (Ok(answer), Then::Restart(kind, self.profile.timing.reset));
+            }
+            Deed::GiveUp(nrc) => {
+                return (Err(nrc), Then::Restart(ResetKind::LowVoltage, self.profile.timing.reset));
             }
             Deed::Block(request) => self.write_block(now, &request),
             Deed::Erase(area) => self.finish_erase(now, area),

@@ -108,9 +108,13 @@ impl Unit {
             self.abort_download(now);
             return Err(Nrc::TransferDataSuspended);
         }
-        supply::check_flash(self.millivolts).inspect_err(|nrc| {
+        if let Err(nrc) = supply::check_flash(self.millivolts) {
             self.record(now, LedgerKind::WriteFailed { index, nrc: nrc.number() });
-        })?;
+            return match nrc {
+                Nrc::VoltageTooLow => Ok(Work::prompt(Deed::GiveUp(nrc))),
+                nrc => Err(nrc),
+            };
+        }
         let block = self.profile.timing.block;
         let time = self.chance.block.between(block.low, block.high);
         Ok(Work { pace: Pace::Exactly(time), deed: Deed::Block(data.clone()) })

@@ -178,6 +178,8 @@ pub enum ResetKind {
     OutOfBootloader,
     /// S3 expired in the bootloader.
     SessionTimeout,
+    /// The supply fell below what it can write with, and a write failed.
+    LowVoltage,
     /// The supply fell below what it can live on.
     Brownout,
     /// A fault took its power away.

@@ -237,7 +237,8 @@ impl Gateway {
             ResetKind::Soft
             | ResetKind::PowerDown
             | ResetKind::OutOfBootloader
-            | ResetKind::SessionTimeout => None,
+            | ResetKind::SessionTimeout
+            | ResetKind::LowVoltage => None,
         }
     }
 

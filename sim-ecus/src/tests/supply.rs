@@ -5,7 +5,7 @@ use std::time::Duration;
 use rstest::rstest;
 
 use super::tester::{Bench, State, bytes};
-use crate::{EcuInput, EndState, LedgerKind, supply};
+use crate::{EcuInput, EndState, LedgerKind, ResetKind, supply};
 
 fn supplied(state: State, millivolts: u32) -> Bench {
     let mut bench = Bench::in_state(state);
@@ -22,14 +22,26 @@ fn an_erase_is_refused_outside_the_limits(#[case] millivolts: u32, #[case] answe
     assert_eq!(bench.ecu.end_state(None), EndState::Untouched);
 }
 
-#[rstest]
-#[case::low(11_499, 0x93)]
-#[case::high(15_501, 0x92)]
-fn a_block_is_refused_outside_the_limits_and_taken_later(#[case] millivolts: u32, #[case] nrc: u8) {
-    let mut bench = supplied(State::Loading, millivolts);
-    assert_eq!(bench.block(2, &[0; 8]), [[0x7F, 0x36, nrc]]);
+#[test]
+fn a_block_above_the_limit_is_refused_and_taken_later() {
+    let mut bench = supplied(State::Loading, 15_501);
+    assert_eq!(bench.block(2, &[0; 8]), [[0x7F, 0x36, 0x92]]);
     bench.tell(EcuInput::Supply { millivolts: supply::NOMINAL });
     assert_eq!(bench.block(2, &[0; 8]), [[0x76, 2]]);
+}
+
+/// `uds-and-bmw-ecus.md` §11.1: the write fails, then the unit resets, and has no application.
+#[test]
+fn a_block_below_the_limit_costs_the_application() {
+    let mut bench = supplied(State::Loading, 11_499);
+    assert_eq!(bench.block(2, &[0; 8]), [[0x7F, 0x36, 0x93]]);
+    bench.tell(EcuInput::Supply { millivolts: supply::NOMINAL });
+    bench.wait(Duration::from_secs(5));
+    assert!(bench.ecu.is_running());
+    assert_eq!(bench.block(2, &[0; 8]), [[0x7F, 0x36, 0x24]]);
+    assert_eq!(bench.ecu.end_state(None), EndState::Stranded);
+    let kinds: Vec<_> = bench.ecu.ledger().iter().map(|entry| entry.kind).collect();
+    assert!(kinds.contains(&LedgerKind::Reset { reset: ResetKind::LowVoltage }));
 }
 
 #[test]
