@@ -22,7 +22,7 @@ fn every_shipped_scenario_passes() {
 #[test]
 fn every_scenario_for_real_time_passes_in_virtual_time() {
     let mut runs = Vec::new();
-    for folder in ["scenarios/live", "scenarios/agreement"] {
+    for folder in ["scenarios/live", "scenarios/agreement", "scenarios/resets"] {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder);
         for entry in folder.read_dir().expect("the folder is part of the project") {
             runs.push(run(&entry.expect("its entries can be read").path()));

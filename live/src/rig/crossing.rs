@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use lab::world::Wan;
+use netem_rs::Impairment;
 use node::Seed;
 use scenarios::BridgeSetup;
 use scenarios::manifest::{Attachment, Carrier, Manifest, RoleName, Roles};
@@ -13,8 +14,8 @@ use tokio::runtime::Runtime;
 use super::Options;
 use super::plug::Plug;
 use crate::device::{Device, Ground, Programs, Running, Site, Sites};
+use crate::namespace::Namespace;
 use crate::namespace::confinement::ITSELF;
-use crate::namespace::{End, Namespace};
 use crate::netem::{self, Emulator, Topology};
 use crate::port::Switch;
 use crate::{Clock, LiveError};
@@ -41,6 +42,8 @@ pub struct Crossing {
     /// The internet; `None` once it was stopped.
     pub emulator: Option<Emulator>,
     over: Over,
+    /// The cable to a port that the technician's program opens.
+    _patch: Option<Emulator>,
     /// What the tester's adapter and the sites' ways out are.
     pub adapters: &'static str,
 }
@@ -82,7 +85,8 @@ impl Crossing {
                 let (car, near) = Plug::wire()?;
                 let topology = Topology::Wire { tester, car: near };
                 let emulator = Some(Emulator::start(topology, wan, clock, &network)?);
-                Ok((Self { technician, emulator, over: Over::Wire(switch), adapters }, car))
+                let over = Over::Wire(switch);
+                Ok((Self { technician, emulator, over, _patch: None, adapters }, car))
             }
             Carrier::Programs(roles) => {
                 let relay = Arc::new(Namespace::new("relay")?);
@@ -90,11 +94,7 @@ impl Crossing {
                 let topology = internet([&technician, &relay, &mechanic])?;
                 let emulator = Some(Emulator::start(topology, wan, clock, &network)?);
                 let car = Plug::device(&mechanic, ADAPTER, FULL_MTU)?;
-                if opens_port(roles) {
-                    let port = End { namespace: &technician, name: TECHNICIAN_PORT };
-                    technician.veth(ADAPTER, port, FULL_MTU)?;
-                    technician.cut_segments(ADAPTER)?;
-                }
+                let patch = if opens_port(roles) { Some(patch(&technician, clock)?) } else { None };
                 let namespaces = [&technician, &relay, &mechanic];
                 let sites = sites(namespaces, plan.seed, &options.folder, options.setup);
                 let programs = Programs::new(std::env::var_os("PATH").as_deref(), ITSELF.into());
@@ -102,7 +102,7 @@ impl Crossing {
                 join_ports(&running, roles, &technician, &mechanic)?;
                 let over = Over::Bridge(Some(Box::new(running)));
                 let adapters = car.nature();
-                Ok((Self { technician, emulator, over, adapters }, car))
+                Ok((Self { technician, emulator, over, _patch: patch, adapters }, car))
             }
         }
     }
@@ -201,6 +201,16 @@ fn internet([technician, relay, mechanic]: [&Namespace; 3]) -> Result<Topology<P
         technician: [technicians, towards_technician],
         mechanic: [mechanics, towards_mechanic],
     })
+}
+
+/// Lays a cable from the tester's adapter to a port that the technician's program opens. Frames are
+/// whole at both ends; on a veth pair the kernel would leave sums to a card that is not there.
+fn patch(site: &Namespace, clock: Clock) -> Result<Emulator, LiveError> {
+    let tester = Plug::device(site, ADAPTER, FULL_MTU)?;
+    let car = Plug::device(site, TECHNICIAN_PORT, FULL_MTU)?;
+    let nothing = Impairment::default();
+    let cable = Wan::new([&nothing; 4], Seed(0));
+    Emulator::start(Topology::Wire { tester, car }, cable, clock, &netem::Options::default())
 }
 
 fn sites(
