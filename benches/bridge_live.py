@@ -194,6 +194,14 @@ class Lab:
             time.sleep(0.05)
         sys.exit(f"{process.args} never said {text!r}:\n{open(process.out).read()}")
 
+    def gone(self, link, seconds=10):
+        """Waits until the kernel has taken a device away."""
+        until = time.monotonic() + seconds
+        while any(link in ip(space, "-br", "link") for space in (TECH, MECH)):
+            if time.monotonic() > until:
+                sys.exit(f"{link} is still there")
+            time.sleep(0.05)
+
     def reach(self, address, seconds=25):
         until = time.monotonic() + seconds
         while time.monotonic() < until:
@@ -324,6 +332,7 @@ def rounds(lab, names, count, measure):
             results[name].append(measure(name, address, link))
             lab.stop(*processes)
             ip(MECH, "link", "set", "lan0", "nomaster", check=False)
+            lab.gone("tv")
     return results
 
 

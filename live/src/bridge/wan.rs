@@ -1,7 +1,8 @@
 //! The UDP socket towards the internet: batches in, batches out.
 
 use std::io::{self, IoSliceMut};
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -9,7 +10,7 @@ use nix::sys::socket::{setsockopt, sockopt};
 use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::Interest;
-use tokio::net::UdpSocket;
+use tokio::io::unix::AsyncFd;
 use tracing::debug;
 
 use super::outbox::Outbox;
@@ -19,8 +20,9 @@ use crate::place::Transport;
 /// Messages taken from the kernel by one system call; each may hold many datagrams.
 const MESSAGES: usize = 8;
 
-/// Room for one message: the longest UDP payload.
-const MESSAGE: usize = 65_536;
+/// Room for one message: the longest UDP payload, and some lines of cache more, so that the first
+/// bytes of all messages do not compete for the same lines.
+const MESSAGE: usize = 65_536 + 1_600;
 
 /// What the kernel may queue in each direction, in bytes.
 const KERNEL_BUFFER: usize = 4 << 20;
@@ -29,7 +31,11 @@ const KERNEL_BUFFER: usize = 4 << 20;
 ///
 /// It sends with "don't fragment": what is longer than the way allows is lost, not cut.
 pub struct Wan {
-    socket: UdpSocket,
+    /// Watched for datagrams that arrive, and for nothing else: every datagram that leaves makes
+    /// room, and to be woken for each would cost as much as to carry one.
+    socket: AsyncFd<UdpSocket>,
+    /// Watched for room while something waits for it.
+    room: Option<AsyncFd<OwnedFd>>,
     state: UdpSocketState,
     outbox: Outbox,
     buffer: Box<[u8]>,
@@ -61,14 +67,15 @@ impl Wan {
         let refused = |source| LiveError::port(Transport::Udp, address, port, source);
         let socket = open(at).map_err(refused)?;
         let state = UdpSocketState::new(UdpSockRef::from(&socket)).map_err(refused)?;
+        let socket = watched(socket, Interest::READABLE).map_err(refused)?;
         let buffer = vec![0; MESSAGES * MESSAGE].into_boxed_slice();
         let counts = WanCounts::default();
-        Ok(Self { socket, state, outbox: Outbox::default(), buffer, counts })
+        Ok(Self { socket, room: None, state, outbox: Outbox::default(), buffer, counts })
     }
 
     /// Returns the port it is bound to.
     pub fn port(&self) -> u16 {
-        self.socket.local_addr().map_or(0, |address| address.port())
+        self.socket.get_ref().local_addr().map_or(0, |address| address.port())
     }
 
     /// Returns what went through it.
@@ -79,14 +86,25 @@ impl Wan {
     /// Takes what the kernel has, up to one batch; errors of the network are nothing received.
     pub fn poll_receive(&mut self, cx: &mut Context<'_>, into: &mut Vec<Arrival>) -> Poll<()> {
         loop {
-            if let Err(error) = ready!(self.socket.poll_recv_ready(cx)) {
-                debug!(%error, "nothing received");
-                return Poll::Pending;
-            }
-            match self.receive(into) {
-                Ok(()) if into.is_empty() => {}
-                Ok(()) => return Poll::Ready(()),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            let mut guard = match ready!(self.socket.poll_read_ready(cx)) {
+                Ok(guard) => guard,
+                Err(error) => {
+                    debug!(%error, "nothing received");
+                    return Poll::Pending;
+                }
+            };
+            let (state, buffer, counts) = (&self.state, &mut self.buffer, &mut self.counts);
+            match receive(self.socket.get_ref(), state, buffer, counts, into) {
+                Ok(messages) => {
+                    // The kernel had no more: what comes from now on wakes the task.
+                    if messages < MESSAGES {
+                        guard.clear_ready();
+                    }
+                    if !into.is_empty() {
+                        return Poll::Ready(());
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => guard.clear_ready(),
                 // A router's word that a datagram of ours did not arrive.
                 Err(error) => debug!(%error, "the way is reported broken"),
             }
@@ -111,20 +129,15 @@ impl Wan {
                 segment_size: (count > 1).then_some(run.segment),
                 src_ip: None,
             };
-            let socket = &self.socket;
-            let sent = socket.try_io(Interest::WRITABLE, || {
-                self.state.try_send(UdpSockRef::from(socket), &transmit)
-            });
-            match sent {
+            let socket = UdpSockRef::from(self.socket.get_ref());
+            match self.state.try_send(socket, &transmit) {
                 Ok(()) => {
                     self.counts.sent += count;
                     self.counts.sent_bytes += bytes;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    match self.socket.poll_send_ready(cx) {
-                        Poll::Ready(Ok(())) => continue,
-                        Poll::Ready(Err(_)) | Poll::Pending => return Poll::Pending,
-                    }
+                    ready!(self.poll_room(cx));
+                    continue;
                 }
                 Err(error) => {
                     debug!(%error, peer = %run.peer, count, "datagrams are lost");
@@ -133,32 +146,67 @@ impl Wan {
             }
             self.outbox.pop();
         }
+        self.room = None;
         Poll::Ready(())
     }
 
-    fn receive(&mut self, into: &mut Vec<Arrival>) -> io::Result<()> {
-        let mut metas = [RecvMeta::default(); MESSAGES];
-        let mut chunks = self.buffer.chunks_mut(MESSAGE);
-        let mut slices: [IoSliceMut<'_>; MESSAGES] = std::array::from_fn(|_| {
-            IoSliceMut::new(chunks.next().expect("the buffer has room for every message"))
-        });
-        let socket = &self.socket;
-        let count = socket.try_io(Interest::READABLE, || {
-            self.state.recv(UdpSockRef::from(socket), &mut slices, &mut metas)
-        })?;
-        for (message, meta) in self.buffer.chunks(MESSAGE).zip(&metas[..count]) {
-            let SocketAddr::V4(peer) = meta.addr else { continue };
-            let message = Bytes::copy_from_slice(&message[..meta.len]);
-            self.counts.received_bytes += meta.len as u64;
-            let stride = meta.stride.max(1);
-            for start in (0..meta.len).step_by(stride) {
-                let datagram = message.slice(start..meta.len.min(start + stride));
-                self.counts.received += 1;
-                into.push((peer, datagram));
+    /// Waits for the kernel to have room; ready for another try.
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.room.is_none() {
+            let again = self.socket.get_ref().as_fd().try_clone_to_owned();
+            match again.and_then(|socket| watched(socket, Interest::WRITABLE)) {
+                Ok(room) => self.room = Some(room),
+                Err(error) => debug!(%error, "sent when something else wakes the task"),
             }
         }
-        Ok(())
+        match &self.room {
+            Some(room) => match ready!(room.poll_write_ready(cx)) {
+                Ok(mut guard) => {
+                    guard.clear_ready();
+                    Poll::Ready(())
+                }
+                Err(_) => Poll::Pending,
+            },
+            None => Poll::Pending,
+        }
     }
+}
+
+/// Takes one batch of messages from the kernel; returns how many there were.
+fn receive(
+    socket: &UdpSocket,
+    state: &UdpSocketState,
+    buffer: &mut [u8],
+    counts: &mut WanCounts,
+    into: &mut Vec<Arrival>,
+) -> io::Result<usize> {
+    let mut metas = [RecvMeta::default(); MESSAGES];
+    let mut chunks = buffer.chunks_mut(MESSAGE);
+    let mut slices: [IoSliceMut<'_>; MESSAGES] = std::array::from_fn(|_| {
+        IoSliceMut::new(chunks.next().expect("the buffer has room for every message"))
+    });
+    let messages = state.recv(UdpSockRef::from(socket), &mut slices, &mut metas)?;
+    for (message, meta) in buffer.chunks(MESSAGE).zip(&metas[..messages]) {
+        let SocketAddr::V4(peer) = meta.addr else { continue };
+        let message = Bytes::copy_from_slice(&message[..meta.len]);
+        counts.received_bytes += meta.len as u64;
+        let stride = meta.stride.max(1);
+        for start in (0..meta.len).step_by(stride) {
+            let datagram = message.slice(start..meta.len.min(start + stride));
+            counts.received += 1;
+            into.push((peer, datagram));
+        }
+    }
+    Ok(messages)
+}
+
+fn watched<T: AsRawFd>(descriptor: T, interest: Interest) -> io::Result<AsyncFd<T>> {
+    #[expect(
+        deprecated,
+        reason = "an owned descriptor stays open while registered, which is all the unsafe \
+                  replacement asks for"
+    )]
+    AsyncFd::with_interest(descriptor, interest)
 }
 
 fn open(at: SocketAddrV4) -> io::Result<UdpSocket> {
@@ -172,7 +220,7 @@ fn open(at: SocketAddrV4) -> io::Result<UdpSocket> {
         socket.set_send_buffer_size(KERNEL_BUFFER)?;
     }
     socket.bind(&at.into())?;
-    UdpSocket::from_std(socket.into())
+    Ok(socket.into())
 }
 
 /// Returns the address from which this machine speaks to `peer` now; `None` without a route.
@@ -239,6 +287,20 @@ mod tests {
         poll_fn(|cx| one.flush(cx)).await;
         assert_eq!(received(&mut other, 1).await[0].1, "arrives");
         assert_eq!((one.counts().sent, one.counts().unsent), (1, 1));
+    }
+
+    #[tokio::test]
+    async fn more_than_the_kernel_has_room_for_leaves_all_the_same() {
+        let ((mut one, _), (mut other, to)) = (wan(), wan());
+        setsockopt(one.socket.get_ref(), sockopt::SndBuf, &4096).unwrap();
+        let count = 1000;
+        for number in 0..count {
+            one.send(to, &vec![number as u8; 900 + number % 2]);
+        }
+        let (flushed, arrived) =
+            tokio::join!(poll_fn(|cx| one.flush(cx)), received(&mut other, count));
+        assert_eq!((flushed, arrived.len()), ((), count));
+        assert_eq!((one.counts().sent, one.counts().unsent), (count as u64, 0));
     }
 
     #[test]

@@ -246,3 +246,30 @@ const TECHNICIAN_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
 const MECHANIC_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 3);
 /// Frames on the internet that wait for a capture.
 const SIGHTINGS: usize = 1 << 16;
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use scenarios::{Carry, Guard};
+
+    use super::*;
+
+    #[rstest]
+    #[case::nothing_unusual("openvpn", Carry::Datagram, Guard::Advise, None)]
+    #[case::what_it_can_be_told("reference", Carry::Stream, Guard::Enforce, None)]
+    #[case::a_carry("openvpn", Carry::Stream, Guard::Advise, Some("`carry: stream`"))]
+    #[case::a_guard("n2n", Carry::Datagram, Guard::Off, Some("`guard: off`"))]
+    #[case::a_wire("wire", Carry::Datagram, Guard::Enforce, Some("`guard: enforce`"))]
+    fn a_bridge_that_cannot_be_told_is_refused(
+        #[case] bridge: &str,
+        #[case] carry: Carry,
+        #[case] guard: Guard,
+        #[case] refused: Option<&str>,
+    ) {
+        let manifest = Manifest::named(bridge).unwrap();
+        let said = manifest_takes(&manifest, BridgeSetup { carry, guard });
+        let said = said.err().map(|trouble| trouble.to_string());
+        assert_eq!(said.is_some(), refused.is_some(), "{said:?}");
+        assert!(said.unwrap_or_default().contains(refused.unwrap_or_default()));
+    }
+}
