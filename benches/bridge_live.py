@@ -361,6 +361,8 @@ def main():
         if name in wanted and not shutil.which(program):
             print(f"SKIPPED: {name}, because {program} is not installed")
             wanted.remove(name)
+    # Told to end, it tidies up as it does when it ends by itself.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     here = os.path.dirname(os.path.abspath(__file__))
     benchcar = sh(os.path.join(here, "..", "ci", "built"), "release").strip()
     wan = os.environ.get("BRIDGE_LIVE_WAN") or built_wan(here)
