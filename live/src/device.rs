@@ -187,8 +187,8 @@ fn role_of(manifest: &Manifest, name: RoleName) -> Option<&Role> {
     }
 }
 
-/// Refuses a bridge that cannot be told what the scenario wants of it.
-fn takes(manifest: &Manifest, setup: BridgeSetup) -> Result<(), DeviceError> {
+/// Refuses a bridge that cannot be told what the scenario wants of it; a wire is one.
+pub fn takes(manifest: &Manifest, setup: BridgeSetup) -> Result<(), DeviceError> {
     let usual = BridgeSetup::default();
     let takes = |name| {
         let mut words = manifest.roles().flat_map(|(_, role)| &role.run);

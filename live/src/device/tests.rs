@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rstest::rstest;
-use scenarios::BridgeSetup;
 use scenarios::manifest::{Manifest, RoleName};
+use scenarios::{BridgeSetup, Carry, Guard};
 
-use super::{Device, DeviceError, Here, Programs, Running, Site, Sites};
+use super::{Device, DeviceError, Here, Programs, Running, Site, Sites, takes};
 
 #[test]
 fn roles_start_in_order_and_know_their_places() {
@@ -140,6 +140,25 @@ impl Drop for Scene {
     fn drop(&mut self) {
         std::fs::remove_dir_all(&self.dir).unwrap();
     }
+}
+
+#[rstest]
+#[case::nothing_unusual("openvpn", Carry::Datagram, Guard::Advise, None)]
+#[case::what_it_can_be_told("reference", Carry::Stream, Guard::Enforce, None)]
+#[case::a_carry("openvpn", Carry::Stream, Guard::Advise, Some("`carry: stream`"))]
+#[case::a_guard("n2n", Carry::Datagram, Guard::Off, Some("`guard: off`"))]
+#[case::a_wire("wire", Carry::Datagram, Guard::Enforce, Some("`guard: enforce`"))]
+fn a_bridge_that_cannot_be_told_is_refused(
+    #[case] bridge: &str,
+    #[case] carry: Carry,
+    #[case] guard: Guard,
+    #[case] refused: Option<&str>,
+) {
+    let manifest = Manifest::named(bridge).unwrap();
+    let said = takes(&manifest, BridgeSetup { carry, guard });
+    let said = said.err().map(|trouble| trouble.to_string());
+    assert_eq!(said.is_some(), refused.is_some(), "{said:?}");
+    assert!(said.unwrap_or_default().contains(refused.unwrap_or_default()));
 }
 
 /// Two roles of the shell, ready by a line.

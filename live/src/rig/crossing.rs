@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 
 use super::Options;
 use super::plug::Plug;
-use crate::device::{Device, Ground, Programs, Running, Site, Sites};
+use crate::device::{self, Device, Ground, Programs, Running, Site, Sites};
 use crate::namespace::Namespace;
 use crate::namespace::confinement::ITSELF;
 use crate::netem::{self, Emulator, Topology};
@@ -80,6 +80,7 @@ impl Crossing {
         let technician = Arc::new(Namespace::new("technician")?);
         match &options.bridge.carrier {
             Carrier::Wire => {
+                device::takes(&options.bridge, options.setup)?;
                 let (tester, switch) = Plug::switched_device(&technician, ADAPTER, FULL_MTU)?;
                 let adapters = tester.nature();
                 let (car, near) = Plug::wire()?;
@@ -246,30 +247,3 @@ const TECHNICIAN_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
 const MECHANIC_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 3);
 /// Frames on the internet that wait for a capture.
 const SIGHTINGS: usize = 1 << 16;
-
-#[cfg(test)]
-mod tests {
-    use rstest::rstest;
-    use scenarios::{Carry, Guard};
-
-    use super::*;
-
-    #[rstest]
-    #[case::nothing_unusual("openvpn", Carry::Datagram, Guard::Advise, None)]
-    #[case::what_it_can_be_told("reference", Carry::Stream, Guard::Enforce, None)]
-    #[case::a_carry("openvpn", Carry::Stream, Guard::Advise, Some("`carry: stream`"))]
-    #[case::a_guard("n2n", Carry::Datagram, Guard::Off, Some("`guard: off`"))]
-    #[case::a_wire("wire", Carry::Datagram, Guard::Enforce, Some("`guard: enforce`"))]
-    fn a_bridge_that_cannot_be_told_is_refused(
-        #[case] bridge: &str,
-        #[case] carry: Carry,
-        #[case] guard: Guard,
-        #[case] refused: Option<&str>,
-    ) {
-        let manifest = Manifest::named(bridge).unwrap();
-        let said = manifest_takes(&manifest, BridgeSetup { carry, guard });
-        let said = said.err().map(|trouble| trouble.to_string());
-        assert_eq!(said.is_some(), refused.is_some(), "{said:?}");
-        assert!(said.unwrap_or_default().contains(refused.unwrap_or_default()));
-    }
-}
