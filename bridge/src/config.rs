@@ -20,6 +20,11 @@ pub const FRAME_LIMIT: usize = 1518;
 /// Bytes of an Ethernet header without a VLAN tag.
 const ETHERNET_HEADER: u16 = 14;
 
+/// Returns the longest IP packet whose frame travels in one datagram of this many bytes.
+pub fn mtu_within(datagram: u16) -> u16 {
+    datagram.saturating_sub(OVERHEAD + FRAME_HEADER as u16 + ETHERNET_HEADER)
+}
+
 /// How frames ride through the tunnel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Carry {
@@ -84,7 +89,7 @@ impl EndpointConfig {
     /// 1422 on a path for packets of 1500 bytes. Ports with more still work, at the price of a
     /// second datagram for each long frame.
     pub fn suggested_mtu(&self) -> u16 {
-        self.datagram_limit.saturating_sub(OVERHEAD + FRAME_HEADER as u16 + ETHERNET_HEADER)
+        mtu_within(self.datagram_limit)
     }
 
     /// Makes a configuration with the defaults for everything but the order.

@@ -5,6 +5,7 @@
 //! | `registration` | greeting the relay, being granted or refused |
 //! | `lanes` | which packet belongs to which connection, on the mechanic's leg wrapped ones too |
 //! | `bond` | what is agreed with one peer, and what passes between |
+//! | `room` | how long a packet may be for its frame to fit into one datagram |
 
 use std::collections::VecDeque;
 
@@ -21,11 +22,13 @@ use crate::tunnel::{Known, Limits, Tunnel};
 use bond::Bond;
 use guesses::Guesses;
 use lanes::Lane;
+use room::Room;
 
 mod bond;
 mod guesses;
 mod lanes;
 mod registration;
+mod room;
 
 /// Pings a relay may leave unanswered before the endpoint registers anew.
 const PINGS_UNANSWERED: u32 = 5;
@@ -49,6 +52,7 @@ pub struct Endpoint {
     next_session: u32,
     guesses: Guesses,
     bond: Option<Bond>,
+    room: Room,
     guard: Guard,
     timers: Timers<Timer>,
     link_seen: u32,
@@ -147,6 +151,7 @@ impl Endpoint {
             next_session: 1,
             guesses: Guesses::default(),
             bond: None,
+            room: Room::default(),
             guard,
             timers: Timers::default(),
             link_seen: 0,

@@ -42,6 +42,14 @@ pub enum BridgeEvent {
     },
     /// A keep-alive came back.
     Sample(Sample),
+    /// The longest IP packet whose frame travels in one datagram was found out, or changed.
+    ///
+    /// Longer ones travel in two. [`suggested_mtu`](crate::EndpointConfig::suggested_mtu) is what to
+    /// go by until then.
+    Room {
+        /// Its length in bytes.
+        mtu: u16,
+    },
     /// A frame was not carried.
     Dropped {
         /// Why.

@@ -46,6 +46,8 @@ pub struct Pipe {
     pub repeat: Ratio,
     /// The address whose datagrams are all lost.
     pub mute: Option<u8>,
+    /// Longest datagram that passes, in bytes.
+    pub room: usize,
 }
 
 pub fn config() -> EndpointConfig {
@@ -83,6 +85,7 @@ impl Rig {
                 loss: Ratio::ZERO,
                 repeat: Ratio::ZERO,
                 mute: None,
+                room: usize::MAX,
             },
             lan: BTreeMap::new(),
             events: BTreeMap::new(),
@@ -173,8 +176,22 @@ impl Rig {
             .filter(|event| {
                 !matches!(
                     event,
-                    BridgeEvent::Sample(_) | BridgeEvent::Guard(_) | BridgeEvent::Dropped { .. }
+                    BridgeEvent::Sample(_)
+                        | BridgeEvent::Room { .. }
+                        | BridgeEvent::Guard(_)
+                        | BridgeEvent::Dropped { .. }
                 )
+            })
+            .collect()
+    }
+
+    /// The longest packets an endpoint told to fit into one datagram, one after the other.
+    pub fn room(&self, at: u8) -> Vec<u16> {
+        let events = self.events.get(&at).into_iter().flatten();
+        events
+            .filter_map(|(_, event)| {
+                let BridgeEvent::Room { mtu } = event else { return None };
+                Some(*mtu)
             })
             .collect()
     }
@@ -224,7 +241,9 @@ impl Rig {
         if let Ok(Message::Granted { channel, .. }) = Message::decode(data.clone()) {
             self.channel = channel;
         }
-        if self.pipe.mute == Some(from.ip().octets()[3]) || self.chance.chance(self.pipe.loss) {
+        let is_stopped =
+            self.pipe.mute == Some(from.ip().octets()[3]) || data.len() > self.pipe.room;
+        if is_stopped || self.chance.chance(self.pipe.loss) {
             return;
         }
         let copies = 1 + u64::from(self.chance.chance(self.pipe.repeat));

@@ -50,6 +50,28 @@ fn a_frame_that_does_not_fit_is_told() {
 }
 
 #[test]
+fn what_fits_into_one_datagram_is_told_and_told_again_when_it_shrinks() {
+    let mut rig = Rig::paired(1);
+    rig.run(3 * SECOND);
+    assert_eq!((rig.room(TECHNICIAN), rig.room(MECHANIC)), (vec![1422], vec![1422]));
+    rig.pipe.room = 1372;
+    for number in 0..1000 {
+        // A small one arrives between two that do not: only length explains what is lost.
+        rig.tester_sends(&frame(number, 1436));
+        rig.run(Duration::from_millis(10));
+        rig.tester_sends(&frame(number, 60));
+        rig.run(Duration::from_millis(10));
+    }
+    assert_eq!(rig.room(TECHNICIAN), [1422, 1150, 1322]);
+    rig.run(SECOND);
+    let before = rig.frames(MECHANIC).len();
+    rig.tester_sends(&frame(0, 1336));
+    rig.run(SECOND);
+    assert_eq!(rig.frames(MECHANIC)[before..], [frame(0, 1336)]);
+    assert_eq!(rig.longest, 1472);
+}
+
+#[test]
 fn keeps_the_order_of_a_network_that_keeps_it() {
     let mut rig = Rig::paired(2);
     let frames: Vec<Frame> =

@@ -226,6 +226,11 @@ impl Tunnel {
         self.sessions.get_mut(&number).map_or(0, Session::room)
     }
 
+    /// Returns the longest UDP payload the way of a connection is known to take.
+    pub fn path(&self, number: u32) -> u16 {
+        self.sessions.get(&number).map_or(0, |session| session.connection.current_mtu())
+    }
+
     /// Returns whether there is such a connection, be it one that is ending.
     pub fn is_open(&self, number: u32) -> bool {
         self.sessions.contains_key(&number)

@@ -53,18 +53,15 @@ mod timer {
     use tokio::io::Interest;
     use tokio::io::unix::AsyncFd;
 
+    use crate::watched::watched;
+
     pub struct Timer(AsyncFd<OwnedFd>);
 
     impl Timer {
         pub fn new() -> io::Result<Self> {
             let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
             let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
-            #[expect(
-                deprecated,
-                reason = "an owned descriptor stays open while registered, which is all the \
-                          unsafe replacement asks for"
-            )]
-            AsyncFd::with_interest(timer, Interest::READABLE).map(Self)
+            watched(timer, Interest::READABLE).map(Self)
         }
 
         pub fn set(&mut self, after: Duration) {

@@ -6,11 +6,14 @@
 //! * [`wan`], [`outbox`]: the UDP socket, in batches.
 //! * [`relay_name`], [`relay_watch`]: where the relay is, and whether it or we moved.
 //! * [`service`]: each role from start to end.
-//! * [`tap_address`]: the technician's adapter beside the other ones.
+//! * [`tester_port`], [`tap_address`], [`tap_routes`]: the technician's adapter beside the other
+//!   ones.
+//! * [`hardware_address`]: what the adapters we make are called on the wire.
 //! * [`status`]: how a session stands.
 //! * [`error`]: why this machine cannot.
 
 pub mod error;
+pub mod hardware_address;
 pub mod lan;
 pub mod machine;
 pub mod outbox;
@@ -21,6 +24,8 @@ pub mod service;
 pub mod session;
 pub mod status;
 pub mod tap_address;
+pub mod tap_routes;
+pub mod tester_port;
 pub mod wan;
 
 pub use error::BridgeError;

@@ -42,6 +42,8 @@ pub mod rig;
 mod routes;
 pub mod sockets;
 pub mod vehicle;
+#[cfg(target_os = "linux")]
+mod watched;
 
 pub use alarm::Alarm;
 pub use attach::{AttachOptions, Plug, attach_vehicle};

@@ -43,6 +43,7 @@ use self::tap::Tap;
 use self::veth::Veth;
 use crate::LiveError;
 use crate::netem::End;
+use crate::watched::watched;
 
 /// Bytes of an Ethernet header with one VLAN tag.
 const HEADER: usize = 18;
@@ -104,10 +105,19 @@ impl Port {
     /// `mtu` is the largest IP packet in bytes. The adapter is a TAP device; where there are none, it
     /// is an end of a veth pair, which shows frames without their VLAN tags, as every network port.
     pub fn tap(name: &str, mtu: u16) -> Result<Self, LiveError> {
+        Self::adapter(name, mtu, None)
+    }
+
+    /// The same, with a hardware address of one's choice.
+    pub fn tap_with(name: &str, mtu: u16, mac: [u8; 6]) -> Result<Self, LiveError> {
+        Self::adapter(name, mtu, Some(mac))
+    }
+
+    fn adapter(name: &str, mtu: u16, mac: Option<[u8; 6]>) -> Result<Self, LiveError> {
         let tap = match Tap::create(name) {
             Ok(tap) => tap,
             Err(error) if tap::are_there().is_err() => {
-                return Self::veth(name, mtu).map_err(|instead| {
+                return Self::veth(name, mtu, mac).map_err(|instead| {
                     tracing::debug!(%instead, name, "no veth pair in place of a TAP device");
                     error
                 });
@@ -116,14 +126,21 @@ impl Port {
         };
         let mut link = Link::open(tap.name())?;
         link.set_mtu(mtu)?;
+        if let Some(mac) = mac {
+            link.set_mac(mac)?;
+        }
         link.set_up(true)?;
         Ok(Self::over(Io::Tap(tap), link, true))
     }
 
-    fn veth(name: &str, mtu: u16) -> Result<Self, LiveError> {
+    fn veth(name: &str, mtu: u16, mac: Option<[u8; 6]>) -> Result<Self, LiveError> {
         let veth = Veth::create(name, mtu)?;
         tracing::info!(name, "an end of a veth pair in place of a TAP device");
-        Ok(Self::over(Io::Veth(veth), Link::open(name)?, true))
+        let mut link = Link::open(name)?;
+        if let Some(mac) = mac {
+            link.set_mac(mac)?;
+        }
+        Ok(Self::over(Io::Veth(veth), link, true))
     }
 
     /// Opens a network port, promiscuous, and switches it on; dropped, it is left as it was found.
@@ -359,15 +376,13 @@ impl Drop for Port {
 }
 
 fn registered<'a>(
-    watched: &'a mut Option<AsyncFd<OwnedFd>>,
+    registered: &'a mut Option<AsyncFd<OwnedFd>>,
     fd: BorrowedFd<'_>,
 ) -> io::Result<&'a mut AsyncFd<OwnedFd>> {
-    if watched.is_none() {
-        #[expect(deprecated, reason = "the descriptor is owned, so it outlives its registration")]
-        let registered = AsyncFd::with_interest(fd.try_clone_to_owned()?, Interest::READABLE)?;
-        *watched = Some(registered);
+    match registered {
+        Some(registered) => Ok(registered),
+        None => Ok(registered.insert(watched(fd.try_clone_to_owned()?, Interest::READABLE)?)),
     }
-    Ok(watched.as_mut().expect("it was just registered"))
 }
 
 fn is_forbidden(error: &io::Error) -> bool {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use node::{Duration, Instant};
 use tracing::trace;
 
-use crate::config::{Carry, EndpointConfig, FRAME_LIMIT};
+use crate::config::{self, Carry, EndpointConfig, FRAME_LIMIT};
 use crate::endpoint::{Endpoint, Notice, Phase, Timer};
 use crate::event::{BridgeEvent, DropReason, Sample};
 use crate::meter::Gauge;
@@ -85,18 +85,7 @@ impl Endpoint {
             }
             Carry::Datagram => {
                 bond.next_half = number.wrapping_add(1);
-                let (first, second) = frame.split_at(frame.len().div_ceil(2));
-                if HALF_HEADER + first.len() > self.tunnel.room(session) {
-                    return self.drop_frame(DropReason::TooLong, frame.len());
-                }
-                bond.sent += 2;
-                let (first, second) =
-                    (Bytes::copy_from_slice(first), Bytes::copy_from_slice(second));
-                let first = Payload::FirstHalf { number, bytes: first }.encode();
-                let second = Payload::SecondHalf { number, bytes: second }.encode();
-                self.tunnel
-                    .send(now, session, first)
-                    .and_then(|()| self.tunnel.send(now, session, second))
+                self.send_halves(now, session, number, frame)
             }
         };
         match result {
@@ -105,6 +94,37 @@ impl Endpoint {
             Err(NotSent::TooLong) => self.drop_frame(DropReason::TooLong, frame.len()),
             Err(NotSent::Closed) => self.drop_frame(DropReason::NotPaired, frame.len()),
         }
+    }
+
+    /// Sends a frame that does not fit into one datagram in two.
+    fn send_halves(
+        &mut self,
+        now: Instant,
+        session: u32,
+        number: u16,
+        frame: &[u8],
+    ) -> Result<(), NotSent> {
+        let (room, mtu) = (self.tunnel.room(session), self.mtu(session));
+        if let Some(mtu) = self.room.miss(mtu) {
+            self.tell(BridgeEvent::Room { mtu });
+        }
+        let (first, second) = frame.split_at(frame.len().div_ceil(2));
+        if HALF_HEADER + first.len() > room {
+            return Err(NotSent::TooLong);
+        }
+        if let Some(bond) = &mut self.bond {
+            bond.sent += 2;
+        }
+        let (first, second) = (Bytes::copy_from_slice(first), Bytes::copy_from_slice(second));
+        let first = Payload::FirstHalf { number, bytes: first }.encode();
+        let second = Payload::SecondHalf { number, bytes: second }.encode();
+        self.tunnel.send(now, session, first)?;
+        self.tunnel.send(now, session, second)
+    }
+
+    /// Returns the longest packet whose frame fits into one datagram of a connection now.
+    fn mtu(&self, session: u32) -> u16 {
+        config::mtu_within(self.tunnel.path(session))
     }
 
     /// Sends anything else to the peer; nothing happens while there is none.
@@ -216,7 +236,7 @@ impl Endpoint {
         };
         (outbound.bytes, inbound.bytes) = (bond.bytes_out, bond.bytes_in);
         (bond.bytes_out, bond.bytes_in) = (0, 0);
-        let rtt = now - echo.sent;
+        let (rtt, session) = (now - echo.sent, bond.session);
         if bond.samples > 0 {
             // RFC 3550's estimator: a sixteenth of each change counts.
             let change = rtt.abs_diff(bond.rtt);
@@ -235,6 +255,10 @@ impl Endpoint {
             self.timers.set(Timer::KeepAlive, now + wait);
         }
         self.tell(BridgeEvent::Sample(sample));
+        let mtu = self.mtu(session);
+        if let Some(mtu) = self.room.measure(mtu) {
+            self.tell(BridgeEvent::Room { mtu });
+        }
         if let Some(assessment) = self.guard.sample(now, &sample) {
             self.tell(BridgeEvent::Guard(assessment));
         }

@@ -124,6 +124,7 @@ impl Endpoint {
         let resumed = known.as_ref().is_some_and(|known| known.peer.program == peer.program);
         info!(role = ?self.role, resumed, "paired");
         self.bond = Some(Bond::new(lane.session, peer, now, &self.config));
+        self.room.search();
         self.passcodes_refused = 0;
         self.guesses.right();
         self.timers.set(Timer::PeerLost, now + self.config.peer_timeout);

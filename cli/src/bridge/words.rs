@@ -74,6 +74,10 @@ fn of_endpoint(event: &BridgeEvent) -> Option<Line> {
             let text = format!("the vehicle's link is {}", up_down(*up));
             line("link", json!({ "up": up }), text)
         }
+        BridgeEvent::Room { mtu } => {
+            let text = format!("packets of up to {mtu} bytes travel in one datagram");
+            line("room", json!({ "mtu": mtu }), text)
+        }
         BridgeEvent::Guard(assessment) => {
             let data = json!({
                 "light": light(assessment.light),
@@ -148,6 +152,7 @@ pub fn status_data(status: &Status, rates: (u64, u64)) -> Value {
         "bits_per_second_in": rates.1,
         "frames_out": status.outbound.frames,
         "frames_in": status.inbound.frames,
+        "mtu": status.mtu,
         "dropped": status.dropped,
         "guard": status.guard.map(|assessment| light(assessment.light)),
         "guard_reasons": status.guard.map(|assessment| reasons(&assessment)),
@@ -294,6 +299,7 @@ mod tests {
     #[case::waiting(BridgeEvent::Waiting, Some("waiting"))]
     #[case::paired(BridgeEvent::Paired { resumed: true }, Some("paired"))]
     #[case::link(BridgeEvent::Link { up: false }, Some("link"))]
+    #[case::room(BridgeEvent::Room { mtu: 1422 }, Some("room"))]
     #[case::ended(BridgeEvent::Ended(EndReason::WrongPasscode), Some("ended"))]
     #[case::dropped(
         BridgeEvent::Dropped { reason: bridge::DropReason::NoCarrier, bytes: 60 },

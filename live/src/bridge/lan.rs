@@ -16,6 +16,8 @@ pub trait Lan {
     fn send(&mut self, frame: &[u8]) -> io::Result<()>;
     /// Shows or hides carrier to what is behind the port, where the port can.
     fn set_carrier(&mut self, up: bool);
+    /// Learns how long an IP packet may be for its frame to travel in one datagram.
+    fn fit(&mut self, mtu: u16);
 }
 
 impl Lan for Port {
@@ -36,4 +38,7 @@ impl Lan for Port {
             Err(error) => warn!(%error, adapter = self.name(), up, "carrier not switched"),
         }
     }
+
+    /// Who is behind a port makes packets as long as they like; long frames travel in two.
+    fn fit(&mut self, _mtu: u16) {}
 }

@@ -6,21 +6,19 @@ use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use bridge::guard::GuardConfig;
-use bridge::{Carry, EndpointConfig, Mechanic, OrderNumber, RelayConfig, Technician};
+use bridge::{Carry, EndpointConfig, Mechanic, OrderNumber, RelayConfig, Role, Technician};
 use node::{Instant, Seed};
 use tokio::runtime;
 
 use super::relay::{RelayHappening, RelayService, RelayStatus};
 use super::session::{Happening, Session, Summary};
 use super::status::Status;
-use super::tap_address::{self, TapAddress};
-use super::{BridgeError, Lan, Machine, RelayName};
+use super::tap_address::TapAddress;
+use super::tester_port::{TAP_MTU, TesterPort};
+use super::{BridgeError, Lan, Machine, RelayName, hardware_address};
 use crate::LiveError;
 use crate::port::Port;
 use crate::vehicle::interrupted;
-
-/// Largest IP packet of a TAP device, in bytes.
-const TAP_MTU: u16 = 1500;
 
 /// Which order an endpoint enters, and by which relay.
 #[derive(Clone)]
@@ -74,16 +72,13 @@ pub fn run_technician(
     run(async {
         let stop = interrupted()?;
         let seed = seed()?;
-        let mut port = Port::tap(&options.tap, TAP_MTU)?;
-        tap_address::refuse_routers(port.name());
-        // Until the vehicle's side says that there is link, there is none.
-        Lan::set_carrier(&mut port, false);
-        let mut chance = seed.stream("bridge/tap/address");
-        if let Some((address, prefix)) = options.address.draw(&mut chance) {
-            tap_address::assign(port.name(), address, prefix).await?;
-        }
+        let mut port = TesterPort::make(&options.tap, options.entry.order)?;
         let (relay, mut config) = enter(&options.entry).await?;
         config.guard = options.guard;
+        let mut chance = seed.stream("bridge/tap/address");
+        if let Some(address) = options.address.draw(&mut chance) {
+            port.give(address, config.suggested_mtu()).await?;
+        }
         let machine = Technician::new(config, seed);
         carry(machine, port, options.entry.relay, relay, stop, observe).await
     })
@@ -99,7 +94,10 @@ pub fn run_mechanic(
         let seed = seed()?;
         let port = match &options.port {
             MechanicPort::Adapter(name) => Port::raw(name)?,
-            MechanicPort::Tap(name) => Port::tap(name, TAP_MTU)?,
+            MechanicPort::Tap(name) => {
+                let mac = hardware_address::of(options.entry.order, Role::Mechanic);
+                Port::tap_with(name, TAP_MTU, mac)?
+            }
         };
         let (relay, mut config) = enter(&options.entry).await?;
         config.carry = options.carry;
@@ -146,7 +144,7 @@ async fn enter(entry: &Entry) -> Result<(SocketAddrV4, EndpointConfig), BridgeEr
 
 async fn carry<M: Machine>(
     machine: M,
-    port: Port,
+    port: impl Lan,
     name: RelayName,
     relay: SocketAddrV4,
     stop: impl Future<Output = ()>,

@@ -295,6 +295,9 @@ impl<M: Machine, L: Lan> Session<M, L> {
             if let BridgeEvent::Ended(reason) = event {
                 self.ended = Some(reason);
             }
+            if let BridgeEvent::Room { mtu } = event {
+                self.lan.fit(mtu);
+            }
             self.status.note(now, &event);
             observe(now, &self.status, Happening::Event(&event));
         }

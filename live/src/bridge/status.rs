@@ -72,6 +72,8 @@ pub struct Status {
     pub outbound: Passed,
     /// From the peer's LAN to this one.
     pub inbound: Passed,
+    /// The longest IP packet whose frame travels in one datagram; `None` until it is known.
+    pub mtu: Option<u16>,
     /// Frames that were not carried.
     pub dropped: u64,
     /// What the guard thinks; `None` until it has said so.
@@ -88,6 +90,7 @@ impl Default for Status {
             paired_since: None,
             outbound: Passed::default(),
             inbound: Passed::default(),
+            mtu: None,
             dropped: 0,
             guard: None,
             samples: VecDeque::with_capacity(SAMPLES),
@@ -116,6 +119,7 @@ impl Status {
                 }
                 self.samples.push_back(*sample);
             }
+            BridgeEvent::Room { mtu } => self.mtu = Some(*mtu),
             BridgeEvent::Dropped { .. } => self.dropped += 1,
             BridgeEvent::Guard(assessment) => self.guard = Some(*assessment),
             BridgeEvent::Programming { .. } | BridgeEvent::WrongPasscode => {}

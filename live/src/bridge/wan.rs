@@ -2,7 +2,7 @@
 
 use std::io::{self, IoSliceMut};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -16,6 +16,7 @@ use tracing::debug;
 use super::outbox::Outbox;
 use crate::LiveError;
 use crate::place::Transport;
+use crate::watched::watched;
 
 /// Messages taken from the kernel by one system call; each may hold many datagrams.
 const MESSAGES: usize = 8;
@@ -198,15 +199,6 @@ fn receive(
         }
     }
     Ok(messages)
-}
-
-fn watched<T: AsRawFd>(descriptor: T, interest: Interest) -> io::Result<AsyncFd<T>> {
-    #[expect(
-        deprecated,
-        reason = "an owned descriptor stays open while registered, which is all the unsafe \
-                  replacement asks for"
-    )]
-    AsyncFd::with_interest(descriptor, interest)
 }
 
 fn open(at: SocketAddrV4) -> io::Result<UdpSocket> {

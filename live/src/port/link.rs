@@ -116,6 +116,14 @@ impl Link {
         self.change(change).map_err(|source| changed(&self.name, "take that MTU", source))
     }
 
+    /// Sets the hardware address.
+    pub fn set_mac(&mut self, mac: [u8; 6]) -> Result<(), LiveError> {
+        let mut change = self.message();
+        change.attributes.push(LinkAttribute::Address(mac.to_vec()));
+        let what = "take that hardware address";
+        self.change(change).map_err(|source| changed(&self.name, what, source))
+    }
+
     /// Shows or hides carrier to this machine, where the driver can be told to.
     pub fn set_carrier(&mut self, up: bool) -> Result<Carrier, LiveError> {
         let mut change = self.message();

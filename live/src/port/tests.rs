@@ -165,7 +165,7 @@ fn a_tap_device_comes_up_shows_its_carrier_and_is_gone_when_dropped() {
 #[test]
 fn an_end_of_a_veth_pair_does_what_a_tap_device_does() {
     alone(async |namespace| {
-        let mut port = Port::veth("veth-test", 1422).unwrap();
+        let mut port = Port::veth("veth-test", 1422, None).unwrap();
         assert_eq!((port.name(), port.mtu()), ("veth-test", 1422));
         assert!(next_link(&mut port).await);
         assert_eq!(port.set_carrier(false).unwrap(), Carrier::Switched);
@@ -184,7 +184,7 @@ fn an_end_of_a_veth_pair_does_what_a_tap_device_does() {
 #[test]
 fn what_the_kernel_sends_comes_out_of_a_veth_pair_in_whole_frames() {
     alone(async |namespace| {
-        let mut port = Port::veth("veth-test", 1500).unwrap();
+        let mut port = Port::veth("veth-test", 1500, None).unwrap();
         namespace.address("veth-test", [169, 254, 1, 1].into(), 16).unwrap();
         let socket = std::net::UdpSocket::bind("169.254.1.1:0").unwrap();
         socket.set_broadcast(true).unwrap();

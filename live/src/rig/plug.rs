@@ -15,6 +15,7 @@ use crate::namespace::Namespace;
 use crate::netem::End;
 use crate::port::link::Link;
 use crate::port::{Port, Switch};
+use crate::watched::watched;
 
 /// Longest frame of a cable within this process, headers and a VLAN tag included.
 const FRAME_LIMIT: usize = 9018;
@@ -160,8 +161,7 @@ impl CarrierWatch {
 }
 
 fn watch(descriptor: BorrowedFd<'_>) -> io::Result<AsyncFd<OwnedFd>> {
-    #[expect(deprecated, reason = "the descriptor is owned, so it outlives its registration")]
-    AsyncFd::with_interest(descriptor.try_clone_to_owned()?, Interest::READABLE)
+    watched(descriptor.try_clone_to_owned()?, Interest::READABLE)
 }
 
 fn receive(socket: &UnixDatagram) -> io::Result<Option<Frame>> {

@@ -24,6 +24,7 @@ struct Ends {
     towards_session: VecDeque<PortInput>,
     from_session: Vec<Bytes>,
     carrier: Option<bool>,
+    mtu: Option<u16>,
     session: Option<Waker>,
     test: Option<Waker>,
 }
@@ -50,6 +51,12 @@ impl Lan for Memory {
     fn set_carrier(&mut self, up: bool) {
         let mut ends = self.0.borrow_mut();
         ends.carrier = Some(up);
+        wake(&mut ends.test);
+    }
+
+    fn fit(&mut self, mtu: u16) {
+        let mut ends = self.0.borrow_mut();
+        ends.mtu = Some(mtu);
         wake(&mut ends.test);
     }
 }
