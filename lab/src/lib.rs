@@ -28,6 +28,6 @@ pub mod world;
 
 pub use bench::Bench;
 pub use catalogue::catalogue;
-pub use run::{Label, header, header_on, run, run_on};
+pub use run::{Label, header, header_on, not_begun, run, run_on};
 pub use stage::Stage;
 pub use watch::{Nobody, Progress, Watch};

@@ -23,7 +23,7 @@ use crate::faults::{Faults, Happening};
 use crate::judge::{Evidence, Found, judge};
 use crate::observe::{Observed, note};
 use crate::stage::Stage;
-use crate::watch::Watch;
+use crate::watch::{Nobody, Watch};
 use crate::world::{Met, Way};
 
 /// How long the car is left alone after the tester is done, so that what was begun shows its end:
@@ -109,6 +109,14 @@ pub fn run_on<S: Stage>(
     let mut run = Run::new(stage, bench, seed, watch);
     let ending = run.play();
     run.summary(label, &ending)
+}
+
+/// Returns header and summary of a run that was asked to stop before its world was there.
+pub fn not_begun(bench: &Bench, seed: Seed, label: &Label, engine: Engine) -> (Header, Summary) {
+    let (mut world, mut nobody) = (bench.world(seed, false), Nobody);
+    let run = Run::new(&mut world, bench, seed, &mut nobody);
+    let summary = Summary { engine, ..run.summary(label, &Ending::Stopped) };
+    (headed(bench, seed, label, engine, BTreeMap::new()), summary)
 }
 
 /// How a run came to its end.

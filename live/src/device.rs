@@ -70,7 +70,6 @@ impl Device {
         sites: Sites,
     ) -> Result<Running, DeviceError> {
         programs.check(manifest)?;
-        takes(manifest, sites.setup)?;
         has_taps(manifest)?;
         prepare::prepare(manifest, programs, &sites).await?;
         let mut running = Running {
@@ -187,7 +186,8 @@ fn role_of(manifest: &Manifest, name: RoleName) -> Option<&Role> {
     }
 }
 
-/// Refuses a bridge that cannot be told what the scenario wants of it; a wire is one.
+/// Refuses a bridge that cannot be told what the scenario wants of it; a wire is one. Asked before
+/// anything is made for a run.
 pub fn takes(manifest: &Manifest, setup: BridgeSetup) -> Result<(), DeviceError> {
     let usual = BridgeSetup::default();
     let takes = |name| {

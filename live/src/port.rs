@@ -8,6 +8,7 @@
 //! | `switch` | an adapter's carrier, while somebody else has the port |
 //! | `link` | its carrier, name, addresses and length limit, by netlink |
 //! | `intake` | what arrives, frame by frame |
+//! | `vlan` | the tags a packet socket sees beside frames |
 //! | `offload` | frames as on a wire, out of what the kernel hands over |
 //! | `adapters` | what ports there are |
 //!
@@ -25,6 +26,7 @@ pub(crate) mod tap;
 #[cfg(test)]
 mod tests;
 mod veth;
+mod vlan;
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -103,7 +105,7 @@ impl Port {
     /// port; it is gone when the port is dropped.
     ///
     /// `mtu` is the largest IP packet in bytes. The adapter is a TAP device; where there are none, it
-    /// is an end of a veth pair, which shows frames without their VLAN tags, as every network port.
+    /// is an end of a veth pair.
     pub fn tap(name: &str, mtu: u16) -> Result<Self, LiveError> {
         Self::adapter(name, mtu, None)
     }
@@ -145,8 +147,7 @@ impl Port {
 
     /// Opens a network port, promiscuous, and switches it on; dropped, it is left as it was found.
     ///
-    /// Frames arrive without their VLAN tags: the kernel takes those off before a packet socket
-    /// sees a frame. Frames are sent as they are.
+    /// The kernel takes VLAN tags off before a packet socket sees a frame; they are put back.
     pub fn raw(interface: &str) -> Result<Self, LiveError> {
         let mut link = Link::open(interface)?;
         let raw = Raw::open(interface)?;

@@ -17,7 +17,7 @@ mod stage;
 
 use std::future::poll_fn;
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::task::{Context, Poll};
 
 use lab::Bench;
@@ -84,7 +84,14 @@ pub struct Rig {
 
 impl Rig {
     /// Builds the world of one run; the calling thread belongs to it until it is dropped.
-    pub fn start(bench: &Bench, seed: Seed, options: Options) -> Result<Self, LiveError> {
+    ///
+    /// `None` when somebody asked to stop while the bridge under test came up; nothing is left of it.
+    pub fn start(
+        bench: &Bench,
+        seed: Seed,
+        options: Options,
+        is_stopped: &dyn Fn() -> bool,
+    ) -> Result<Option<Self>, LiveError> {
         std::fs::create_dir_all(&options.folder)
             .map_err(|source| LiveError::System { what: "folder of its own", source })?;
         let runtime = runtime::Builder::new_current_thread()
@@ -93,8 +100,13 @@ impl Rig {
             .map_err(|source| LiveError::System { what: "poller", source })?;
         let network_clock = Clock::start();
         let wan = bench.wan(seed);
-        let plan = Plan { options: &options, wan, clock: network_clock, seed };
-        let (crossing, plug) = Crossing::start(plan, &runtime)?;
+        let plan = Plan { options: &options, wan, clock: network_clock, seed, is_stopped };
+        let Some((crossing, plug)) = Crossing::start(plan, &runtime)? else {
+            // A command that prepares something would be waited for otherwise.
+            runtime.shutdown_background();
+            remove(&options.folder);
+            return Ok(None);
+        };
         let place = Place { address: address(seed), prefix: PREFIX, port_offset: 0 };
         let site = &crossing.technician;
         let congestion_control = site.pin_congestion_control(&options.congestion_control)?;
@@ -112,7 +124,7 @@ impl Rig {
         let mut car = Car::new(bench.vehicle(seed), bench.vci(seed), options.capturing);
         // The workshop's port is there from the start.
         car.handle_input(Instant::ZERO, PortInput::Link(true));
-        Ok(Self {
+        Ok(Some(Self {
             runtime: Some(runtime),
             head_start: network_clock.now() - Instant::ZERO,
             clock: Clock::start(),
@@ -131,7 +143,7 @@ impl Rig {
             failure: None,
             now: Instant::ZERO,
             options,
-        })
+        }))
     }
 
     /// Goes on until `until`, or until something happened before.
@@ -257,9 +269,13 @@ impl Drop for Rig {
         if let Err(error) = self.home.enter() {
             tracing::error!(%error, "this thread stays in the technician's namespace");
         }
-        if let Err(error) = std::fs::remove_dir_all(&self.options.folder) {
-            tracing::debug!(%error, "a folder of this run stays until the process ends");
-        }
+        remove(&self.options.folder);
+    }
+}
+
+fn remove(folder: &Path) {
+    if let Err(error) = std::fs::remove_dir_all(folder) {
+        tracing::debug!(%error, "a folder of this run stays until the process ends");
     }
 }
 

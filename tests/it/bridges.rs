@@ -6,16 +6,6 @@ use rstest::rstest;
 
 use crate::play::{World, captured, world};
 
-const LOSSY_EXCHANGE: &str = "
-ecus: { egs: { state: virgin } }
-steps:
-  - identify
-  - program: { ecu: egs, image: 8hp.swfl, size: 128KiB }
-  - code: { ecu: egs }
-  - clear-faults
-expect: { egs: { ends: programmed, faults: none } }
-";
-
 /// Beyond the guard's limits for programming, within those for diagnosis.
 const FAR_AWAY: [&str; 2] = ["network.technician.rtt=60ms", "network.mechanic.rtt=60ms"];
 const NEAR: [&str; 2] = ["network.technician.rtt=20ms", "network.mechanic.rtt=20ms"];
@@ -32,7 +22,7 @@ const FLASHED: &str = "expect: { egs: { ends: uncoded } }\n";
 
 #[test]
 fn a_whole_exchange_over_the_stream_ends_programmed_and_no_frame_is_missing() {
-    let (world, sightings) = captured(LOSSY_EXCHANGE, &[LOSSY, "bridge.carry=stream"]);
+    let (world, sightings) = captured(SHORT_EXCHANGE, &[LOSSY, "bridge.carry=stream"]);
     world.passes();
     let lost = |(_, _, _, fate): &(_, _, _, &FrameFate)| matches!(fate, FrameFate::Lost(_));
     assert!(world.frames().iter().filter(|met| lost(met)).count() > 10, "the network loses");
@@ -42,7 +32,7 @@ fn a_whole_exchange_over_the_stream_ends_programmed_and_no_frame_is_missing() {
 
 #[test]
 fn over_datagrams_what_the_network_loses_is_missing_and_tcp_repairs_it() {
-    let (world, sightings) = captured(LOSSY_EXCHANGE, &[LOSSY, "bridge.carry=datagram"]);
+    let (world, sightings) = captured(SHORT_EXCHANGE, &[LOSSY, "bridge.carry=datagram"]);
     world.passes();
     let [left, arrived] = tcp_to_the_car(&sightings);
     assert!(left > arrived, "{left} frames left, {arrived} arrived");

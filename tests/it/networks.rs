@@ -8,15 +8,6 @@ use rstest::rstest;
 
 use crate::play::{World, latency, world};
 
-const SHORT_EXCHANGE: &str = "
-ecus: { egs: { state: virgin } }
-steps:
-  - identify
-  - program: { ecu: egs, image: 8hp.swfl, size: 64KiB }
-  - code: { ecu: egs }
-  - clear-faults
-expect: { egs: { ends: programmed, faults: none } }
-";
 const DIAGNOSIS: &str = "steps: [identify, { wait: 20s }, scan]\n";
 
 #[test]

@@ -46,6 +46,17 @@ supply: { battery: 12.6V, charger: 14.2V }
 network: { technician: { rtt: 20ms }, mechanic: { rtt: 20ms } }
 ";
 
+/// A control unit is exchanged, with a short image.
+pub const SHORT_EXCHANGE: &str = "
+ecus: { egs: { state: virgin } }
+steps:
+  - identify
+  - program: { ecu: egs, image: 8hp.swfl, size: 128KiB }
+  - code: { ecu: egs }
+  - clear-faults
+expect: { egs: { ends: programmed, faults: none } }
+";
+
 impl Watch for Played {
     fn wants_lines(&self) -> bool {
         self.wants.lines

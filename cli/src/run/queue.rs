@@ -9,7 +9,7 @@ use lab::world::Sighting;
 use lab::{Progress, Watch};
 use live::rig::Rig;
 use live::{Clock, LiveError};
-use record::{Header, Summary};
+use record::{Engine, Header, Summary};
 
 use super::Job;
 use crate::display::{Display, Row};
@@ -83,12 +83,16 @@ fn one(job: &Job, display: &Display, stop: &AtomicBool) -> (Option<Summary>, Opt
             lab::run(bench, seed, label, watcher)
         });
     };
-    match Rig::start(bench, seed, options.clone()) {
-        Ok(mut rig) => {
+    match Rig::start(bench, seed, options.clone(), &|| stop.load(Ordering::Relaxed)) {
+        Ok(Some(mut rig)) => {
             let header = lab::header_on(&rig, bench, seed, label);
             kept(job, &header, display, stop, &clock, |watcher| {
                 lab::run_on(&mut rig, bench, seed, label, watcher)
             })
+        }
+        Ok(None) => {
+            let (header, summary) = lab::not_begun(bench, seed, label, Engine::Live);
+            kept(job, &header, display, stop, &clock, |_| summary)
         }
         Err(error) => (None, Some(error.into())),
     }

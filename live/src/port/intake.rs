@@ -7,6 +7,7 @@ use bytes::Bytes;
 use node::Frame;
 
 use super::offload::{complete, cut};
+use super::vlan::{Arrived, Tag};
 use super::{ETHERNET, HEADER, Io};
 
 /// The longest frame that can arrive, in bytes: a port with offloads shows what was never on a wire.
@@ -35,26 +36,36 @@ impl Intake {
     ///
     /// `mtu` is the largest IP packet of the port in bytes.
     pub fn receive(&mut self, io: &Io, mtu: usize) -> io::Result<Option<Frame>> {
-        let length = match io {
-            Io::Tap(tap) => Some(tap.receive(&mut self.buffer)?),
+        let arrived = match io {
+            // A TAP device hands over frames with their tags.
+            Io::Tap(tap) => {
+                Arrived { length: tap.receive(&mut self.buffer)?, tag: None, is_own: false }
+            }
             Io::Raw(raw) => raw.receive(&mut self.buffer)?,
             Io::Veth(veth) => veth.raw().receive(&mut self.buffer)?,
         };
-        let Some(length) = length else { return Ok(None) };
+        let Arrived { length, tag, is_own: false } = arrived else { return Ok(None) };
+        let tagged = |frame: Frame| match tag {
+            Some(tag) => tag.put_back(&frame),
+            None => frame,
+        };
         let frame = &mut self.buffer[..length];
         if let Io::Raw(_) | Io::Veth(_) = io {
             complete(frame);
             if length > mtu + ETHERNET
                 && let Some(pieces) = cut(frame, mtu)
             {
-                self.pieces.extend(pieces);
+                self.pieces.extend(pieces.into_iter().map(tagged));
                 return Ok(self.piece());
             }
         }
-        if length > mtu + HEADER {
+        if length + tag.map_or(0, |_| Tag::LENGTH) > mtu + HEADER {
             self.too_long += 1;
             return Ok(None);
         }
-        Ok(Some(Bytes::copy_from_slice(frame)))
+        Ok(Some(match tag {
+            Some(tag) => tag.put_back(frame),
+            None => Bytes::copy_from_slice(frame),
+        }))
     }
 }

@@ -1,12 +1,12 @@
 //! A port whose other end is a cable, or the peer of a veth pair.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd};
+use std::os::fd::{AsFd, BorrowedFd, IntoRawFd};
 
-use nix::sys::socket::{LinkAddr, recvfrom};
 use pnet_datalink::{Channel, Config};
 use socket2::{Domain, Socket, Type};
 
+use super::vlan::{self, Arrived};
 use super::{adapters, is_off};
 use crate::LiveError;
 
@@ -40,14 +40,13 @@ impl Raw {
         }
         // The channel's own descriptor is closed; what it set holds for this one too.
         socket.set_nonblocking(true).map_err(refused)?;
+        vlan::ask(&socket).map_err(refused)?;
         Ok(Self { socket })
     }
 
-    /// Receives a frame; `None` for one that this machine sent, which the kernel shows as well.
-    pub fn receive(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
-        let (length, from) = recvfrom::<LinkAddr>(self.socket.as_raw_fd(), buffer)?;
-        let is_own = from.is_some_and(|from| from.pkttype() == nix::libc::PACKET_OUTGOING);
-        Ok((!is_own).then_some(length))
+    /// Receives a frame.
+    pub fn receive(&self, buffer: &mut [u8]) -> io::Result<Arrived> {
+        vlan::receive(self.as_fd(), buffer)
     }
 
     pub fn send(&self, frame: &[u8]) -> io::Result<()> {

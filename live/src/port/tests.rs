@@ -87,6 +87,22 @@ fn frames_pass_a_cable_whole_and_are_not_heard_by_who_sent_them() {
 }
 
 #[test]
+fn a_tag_passes_a_cable() {
+    alone(async |namespace| {
+        let (mut near, mut far) = cable(namespace);
+        for length in [60, 1514] {
+            let untagged = frame(length);
+            let tagged = [&untagged[..12], &[0x81, 0, 0xA0, 0x49], &untagged[12..]].concat();
+            near.send(&tagged).unwrap();
+            let tagged_arrives =
+                async { while next(&mut far).await != PortInput::Frame(tagged.clone().into()) {} };
+            timeout(LIMIT, tagged_arrives).await.expect("in time");
+        }
+        assert_eq!(far.counts(), Counts::default());
+    });
+}
+
+#[test]
 fn what_this_machines_kernel_sends_on_a_raw_port_is_not_received_from_it() {
     alone(async |namespace| {
         let (mut near, mut far) = cable(namespace);

@@ -10,9 +10,12 @@ use node::Seed;
 use scenarios::BridgeSetup;
 use scenarios::manifest::{Attachment, Carrier, Manifest, RoleName, Roles};
 use tokio::runtime::Runtime;
+use tokio::select;
+use tokio::time::sleep;
 
 use super::Options;
 use super::plug::Plug;
+use super::stage::GLANCE;
 use crate::device::{self, Device, Ground, Programs, Running, Site, Sites};
 use crate::namespace::Namespace;
 use crate::namespace::confinement::ITSELF;
@@ -66,28 +69,31 @@ pub struct Plan<'a> {
     pub clock: Clock,
     /// What passcodes are drawn from.
     pub seed: Seed,
+    /// Whether somebody asks to stop.
+    pub is_stopped: &'a dyn Fn() -> bool,
 }
 
 impl Crossing {
-    /// Brings up sites, internet and bridge; returns it with the plug the car goes into.
-    pub fn start(plan: Plan<'_>, runtime: &Runtime) -> Result<(Self, Plug), LiveError> {
+    /// Brings up sites, internet and bridge; returns it with the plug the car goes into. `None` when
+    /// somebody asked to stop before the bridge was ready.
+    pub fn start(plan: Plan<'_>, runtime: &Runtime) -> Result<Option<(Self, Plug)>, LiveError> {
         let Plan { options, wan, clock, .. } = plan;
         let network = netem::Options {
             pace: options.pace,
             sightings: if options.capturing { SIGHTINGS } else { 0 },
             ..netem::Options::default()
         };
+        device::takes(&options.bridge, options.setup)?;
         let technician = Arc::new(Namespace::new("technician")?);
         match &options.bridge.carrier {
             Carrier::Wire => {
-                device::takes(&options.bridge, options.setup)?;
                 let (tester, switch) = Plug::switched_device(&technician, ADAPTER, FULL_MTU)?;
                 let adapters = tester.nature();
                 let (car, near) = Plug::wire()?;
                 let topology = Topology::Wire { tester, car: near };
                 let emulator = Some(Emulator::start(topology, wan, clock, &network)?);
                 let over = Over::Wire(switch);
-                Ok((Self { technician, emulator, over, _patch: None, adapters }, car))
+                Ok(Some((Self { technician, emulator, over, _patch: None, adapters }, car)))
             }
             Carrier::Programs(roles) => {
                 let relay = Arc::new(Namespace::new("relay")?);
@@ -99,11 +105,12 @@ impl Crossing {
                 let namespaces = [&technician, &relay, &mechanic];
                 let sites = sites(namespaces, plan.seed, &options.folder, options.setup);
                 let programs = Programs::new(std::env::var_os("PATH").as_deref(), ITSELF.into());
-                let running = bring_up(&options.bridge, &programs, sites, runtime)?;
+                let coming = bring_up(&options.bridge, &programs, sites, plan.is_stopped);
+                let Some(running) = runtime.block_on(coming)? else { return Ok(None) };
                 join_ports(&running, roles, &technician, &mechanic)?;
                 let over = Over::Bridge(Some(Box::new(running)));
                 let adapters = car.nature();
-                Ok((Self { technician, emulator, over, _patch: patch, adapters }, car))
+                Ok(Some((Self { technician, emulator, over, _patch: patch, adapters }, car)))
             }
         }
     }
@@ -162,13 +169,23 @@ impl Crossing {
     }
 }
 
-fn bring_up(
+/// Starts the bridge's programs; what was started is killed when somebody asks to stop.
+async fn bring_up(
     manifest: &Manifest,
     programs: &Programs,
     sites: Sites,
-    runtime: &Runtime,
-) -> Result<Running, LiveError> {
-    Ok(runtime.block_on(Device::start(manifest, programs, sites))?)
+    is_stopped: &dyn Fn() -> bool,
+) -> Result<Option<Running>, LiveError> {
+    let asked = async {
+        while !is_stopped() {
+            sleep(GLANCE).await;
+        }
+    };
+    select! {
+        biased;
+        () = asked => Ok(None),
+        running = Device::start(manifest, programs, sites) => Ok(Some(running?)),
+    }
 }
 
 /// Makes the devices of the endpoints usable: the tester's adapter, the workshop's port.

@@ -16,7 +16,7 @@ use super::Rig;
 use crate::netem::{Emulator, Report};
 
 /// How long the world is left to itself at most before a watcher is asked whether to stop.
-const GLANCE: Duration = Duration::from_millis(100);
+pub const GLANCE: Duration = Duration::from_millis(100);
 
 /// A line a program printed, told as it is.
 struct Said<'a>(&'a str);
