@@ -49,6 +49,10 @@ const SESSIONS: usize = 16;
 /// How many packets leave in one batch.
 const BATCH: usize = 32;
 
+/// How many payloads a proven connection hears before it is asked for packets although nothing is
+/// to be sent and no deadline has come.
+const ASK_AFTER: u32 = 8;
+
 /// Connections with other endpoints.
 pub struct Tunnel {
     known: Known,
@@ -140,7 +144,12 @@ impl Tunnel {
                 } else {
                     chance::lend(&mut self.source, || session.connection.handle_event(event));
                 }
+                let (may_rest, was_dirty) = (session.carries_datagrams(), self.dirty);
+                let had = self.events.len();
                 self.listen(number);
+                if may_rest && self.events.len() > had {
+                    self.rest(number, was_dirty);
+                }
             }
             Some(DatagramEvent::NewConnection(incoming)) if self.sessions.contains_key(&number) => {
                 self.endpoint.ignore(incoming);
@@ -305,9 +314,28 @@ impl Tunnel {
                 session.queued = session.queued.saturating_sub(segments.len());
                 let packets = segments.map(|bytes| (*number, Bytes::copy_from_slice(bytes)));
                 self.packets.extend(packets);
+                if session.carries_datagrams() && !session.has_datagrams() {
+                    break;
+                }
             }
             session.queued = 0;
+            session.unasked = 0;
+            session.mtu = session.connection.current_mtu();
             session.due = session.connection.poll_timeout().map(|at| self.clock.back(at));
+        }
+    }
+
+    /// Asks a connection that heard a payload for packets less often than it hears some: most times
+    /// it has none, its acknowledgements being due later or riding on data.
+    fn rest(&mut self, number: u32, was_dirty: bool) {
+        let Some(session) = self.sessions.get_mut(&number) else {
+            return;
+        };
+        session.unasked += 1;
+        let is_probing = session.connection.current_mtu() != session.mtu;
+        if session.unasked < ASK_AFTER && !is_probing {
+            session.due = session.connection.poll_timeout().map(|at| self.clock.back(at));
+            self.dirty = was_dirty;
         }
     }
 }

@@ -60,6 +60,12 @@ pub struct Session {
     pub due: Option<Instant>,
     /// Payloads handed to the connection since it last was asked for packets.
     pub queued: usize,
+    /// Payloads heard since the connection last was asked for packets.
+    pub unasked: u32,
+    /// The longest packet when it was.
+    pub mtu: u16,
+    /// Bytes quinn takes while no datagram waits.
+    space: usize,
     state: State,
     carry: Carry,
     outgoing: Option<StreamId>,
@@ -85,6 +91,9 @@ impl Session {
             since: now,
             due: None,
             queued: 0,
+            unasked: 0,
+            mtu: 0,
+            space: 0,
             state: State::Handshaking,
             carry: Carry::Datagram,
             outgoing: None,
@@ -98,6 +107,16 @@ impl Session {
     /// Returns true once the other end has proven itself.
     pub fn is_proven(&self) -> bool {
         matches!(self.state, State::Proven)
+    }
+
+    /// Returns true once payloads travel in datagrams, each sent once.
+    pub fn carries_datagrams(&self) -> bool {
+        self.is_proven() && self.carry == Carry::Datagram
+    }
+
+    /// Returns true while datagrams wait to be sent.
+    pub fn has_datagrams(&mut self) -> bool {
+        self.connection.datagrams().send_buffer_space() != self.space
     }
 
     /// Returns true while the other end has yet to prove itself.
@@ -245,6 +264,7 @@ impl Session {
         self.state = State::Proven;
         // Both ends keep to the mechanic's word: the called end's own, the caller's from the peer.
         self.carry = peer.carry;
+        self.space = self.connection.datagrams().send_buffer_space();
         if self.carry == Carry::Stream {
             self.outgoing = self.connection.streams().open(Dir::Uni);
         }
