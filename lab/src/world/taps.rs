@@ -133,17 +133,22 @@ impl Taps {
         }
     }
 
-    /// A frame entered the internet.
-    pub(super) fn entered(&mut self, way: Way, now: Instant, frame: &Frame, fate: Fate) {
+    /// A frame enters the internet; returned when it is to be kept with its fate.
+    pub(super) fn entering(&mut self, way: Way, now: Instant, frame: &Frame) -> Option<Frame> {
         self.count(0x20 | way as u8, now, frame);
-        if self.capturing {
-            self.sightings.push_back(Sighting::entered(way, now, frame.clone(), fate));
+        self.capturing.then(|| frame.clone())
+    }
+
+    /// What became of the frame that entered.
+    pub(super) fn met(&mut self, met: Met, now: Instant, frame: Option<Frame>) {
+        if let Some(frame) = frame {
+            self.sightings.push_back(Sighting::entered(met.way, now, frame, met.fate));
         }
-        if !fate.is_plain() {
+        if !met.fate.is_plain() {
             if self.fates.len() == FATES_KEPT {
                 self.fates.pop_front();
             }
-            self.fates.push_back(Met { way, bytes: frame.len(), fate });
+            self.fates.push_back(met);
         }
     }
 

@@ -72,20 +72,21 @@ impl Wan {
 
     /// Puts a frame onto one direction; its fate is known at once, and told to the taps.
     pub fn push(&mut self, way: Way, now: Instant, frame: Frame, taps: &mut Taps) {
-        let mut seen = Frame::new();
-        let fate = self.enter(way, now, frame, Some(&mut seen));
-        taps.entered(way, now, &seen, fate);
+        let bytes = frame.len();
+        let mut seen = None;
+        let fate = self.enter(way, now, frame, |frame| seen = taps.entering(way, now, frame));
+        taps.met(Met { way, bytes, fate }, now, seen);
     }
 
     /// Puts a frame onto one direction and says what becomes of it.
     ///
-    /// `seen` becomes the frame as it entered: after an intervention, before the link's own damage.
+    /// `look` is shown the frame as it enters: after an intervention, before the link's own damage.
     pub fn enter(
         &mut self,
         way: Way,
         now: Instant,
         mut frame: Frame,
-        seen: Option<&mut Frame>,
+        look: impl FnOnce(&Frame),
     ) -> Fate {
         let index = self.entered(way);
         let damaged = self.is_struck(way, index, Intervention::Damage);
@@ -93,9 +94,7 @@ impl Wan {
             self.damage.seek(index);
             frame.damage(self.damage.next_u64());
         }
-        if let Some(seen) = seen {
-            *seen = frame.clone();
-        }
+        look(&frame);
         let mut fate = if self.is_struck(way, index, Intervention::Duplicate) {
             self.links[way as usize].push_twice(now, frame)
         } else {
@@ -114,17 +113,20 @@ impl Wan {
 
     /// Takes a frame that should have arrived by `now`, with the time it should have arrived at.
     pub fn pop_due(&mut self, now: Instant) -> Option<(Instant, Way, Frame)> {
-        for way in Way::ALL {
-            let link = &mut self.links[way as usize];
-            if link.poll_timeout().is_none_or(|at| at > now) {
-                continue;
-            }
-            link.handle_timeout(now);
-            if let Some((due, frame)) = link.poll_delivery() {
-                return Some((due, way, frame));
-            }
+        Way::ALL.into_iter().find_map(|way| {
+            let (due, frame) = self.pop_way(way, now)?;
+            Some((due, way, frame))
+        })
+    }
+
+    /// Takes a frame of one direction that should have arrived by `now`, with its time.
+    pub fn pop_way(&mut self, way: Way, now: Instant) -> Option<(Instant, Frame)> {
+        let link = &mut self.links[way as usize];
+        if link.poll_timeout().is_none_or(|at| at > now) {
+            return None;
         }
-        None
+        link.handle_timeout(now);
+        link.poll_delivery()
     }
 
     /// When a frame arrives or parameters change next.

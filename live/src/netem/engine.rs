@@ -141,15 +141,14 @@ impl<E: End> Engine<E> {
 
     fn enter(&mut self, way: Way, at: Instant, frame: Frame) {
         let bytes = frame.len();
-        if self.desk.is_watched() {
-            let mut seen = Frame::new();
-            let fate = self.wan.enter(way, at, frame, Some(&mut seen));
-            self.desk.show(Seen { way, at, frame: seen, fate });
-            self.desk.entered(way, bytes, fate);
-        } else {
-            let fate = self.wan.enter(way, at, frame, None);
-            self.desk.entered(way, bytes, fate);
+        let is_watched = self.desk.is_watched();
+        let mut seen = None;
+        let look = |frame: &Frame| seen = is_watched.then(|| frame.clone());
+        let fate = self.wan.enter(way, at, frame, look);
+        if let Some(frame) = seen {
+            self.desk.show(Seen { way, at, frame, fate });
         }
+        self.desk.entered(way, bytes, fate);
     }
 
     /// Lets out what is due at `now`; sending takes time, so later frames look at the clock anew.
