@@ -200,28 +200,41 @@ impl World {
         }
     }
 
+    /// Hands over an input and those for the same port right behind it.
     fn deliver(&mut self, port: Port, input: PortInput) {
         let now = self.now;
+        let queue = &mut self.queue;
+        let rest = std::iter::from_fn(|| {
+            queue.pop_front_if(|(next, _)| *next == port).map(|(_, input)| input)
+        });
+        let inputs = std::iter::once(input).chain(rest);
         match port {
             Port::Tester => {
-                self.taps.arrived(Tap::Tester, now, &input);
-                self.tester.handle_input(now, input);
+                let taps = &mut self.taps;
+                let seen = inputs.inspect(|input| taps.arrived(Tap::Tester, now, input));
+                self.tester.handle_inputs(now, seen);
                 self.drain_tester();
             }
             Port::TechnicianLan => {
                 if let Some(bridge) = &mut self.bridge {
-                    bridge.technician.with_app(now, |app| app.handle_lan(now, input));
+                    let technician = &mut bridge.technician;
+                    technician.with_app(now, |app| {
+                        inputs.for_each(|input| app.handle_lan(now, input));
+                    });
                     self.drain_technician();
                 }
             }
             Port::MechanicLan => {
                 if let Some(bridge) = &mut self.bridge {
-                    bridge.mechanic.with_app(now, |app| app.handle_lan(now, input));
+                    let mechanic = &mut bridge.mechanic;
+                    mechanic.with_app(now, |app| {
+                        inputs.for_each(|input| app.handle_lan(now, input));
+                    });
                     self.drain_mechanic();
                 }
             }
             Port::VciWorkshop => {
-                self.vci.handle_input(now, (Side::Workshop, input));
+                inputs.for_each(|input| self.vci.handle_input(now, (Side::Workshop, input)));
                 self.drain_vci();
             }
         }
@@ -241,19 +254,21 @@ impl World {
                 }
             };
         };
+        let rest = std::iter::from_fn(|| self.wan.pop_way(way, now)).map(|(_, frame)| frame);
+        let burst = std::iter::once(frame).chain(rest).map(PortInput::Frame);
         match way {
             Way::TechnicianUp | Way::MechanicUp => {
                 if let Some(relay) = &mut bridge.relay {
-                    relay.handle_input(now, PortInput::Frame(frame));
+                    relay.handle_inputs(now, burst);
                     self.drain_relay();
                 }
             }
             Way::TechnicianDown => {
-                bridge.technician.handle_input(now, PortInput::Frame(frame));
+                bridge.technician.handle_inputs(now, burst);
                 self.drain_technician();
             }
             Way::MechanicDown => {
-                bridge.mechanic.handle_input(now, PortInput::Frame(frame));
+                bridge.mechanic.handle_inputs(now, burst);
                 self.drain_mechanic();
             }
         }

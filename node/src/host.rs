@@ -91,6 +91,14 @@ impl<A: Node<In = SocketEvent, Out = SocketAction>> Host<A> {
         result
     }
 
+    /// Takes what arrives at one instant, and acts once it has everything.
+    pub fn handle_inputs(&mut self, now: Instant, inputs: impl IntoIterator<Item = PortInput>) {
+        for input in inputs {
+            self.take(now, input);
+        }
+        self.settle(now);
+    }
+
     /// Returns the application.
     pub fn app(&self) -> &A {
         &self.app
@@ -109,6 +117,27 @@ impl<A: Node<In = SocketEvent, Out = SocketAction>> Host<A> {
     /// Returns whether both ends of the port show carrier.
     pub fn has_link(&self) -> bool {
         self.carrier_near && self.carrier_far
+    }
+
+    fn take(&mut self, now: Instant, input: PortInput) {
+        match input {
+            PortInput::Frame(frame) => {
+                if !self.has_link() {
+                    return;
+                }
+                if arp::is_arp(&frame) || dhcp::is_for_client(&frame) {
+                    self.addressing.handle_frame(now, &frame);
+                }
+                if let Some(stack) = &mut self.stack {
+                    stack.receive(now, frame);
+                }
+            }
+            PortInput::Link(up) => {
+                let before = self.has_link();
+                self.carrier_far = up;
+                self.link_changed(now, before);
+            }
+        }
     }
 
     /// Repeats until the application asks nothing more and nothing is due at `now`.
@@ -261,24 +290,7 @@ impl<A: Node<In = SocketEvent, Out = SocketAction>> Node for Host<A> {
     type Out = PortOutput;
 
     fn handle_input(&mut self, now: Instant, input: PortInput) {
-        match input {
-            PortInput::Frame(frame) => {
-                if !self.has_link() {
-                    return;
-                }
-                if arp::is_arp(&frame) || dhcp::is_for_client(&frame) {
-                    self.addressing.handle_frame(now, &frame);
-                }
-                if let Some(stack) = &mut self.stack {
-                    stack.receive(now, frame);
-                }
-            }
-            PortInput::Link(up) => {
-                let before = self.has_link();
-                self.carrier_far = up;
-                self.link_changed(now, before);
-            }
-        }
+        self.take(now, input);
         self.settle(now);
     }
 
