@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use regex::{Regex, RegexBuilder};
+use regex_lite::{Regex, RegexBuilder};
 
 use crate::text::text_type;
 
@@ -52,12 +52,13 @@ impl FromStr for Pattern {
 
     fn from_str(text: &str) -> Result<Self, PatternError> {
         let built = RegexBuilder::new(text).size_limit(SIZE_LIMIT).build();
-        let regex = built.map_err(|error| match error {
-            regex::Error::CompiledTooBig(_) => PatternError::TooLarge,
-            other => {
-                let told = other.to_string();
-                let last = told.lines().last().unwrap_or_default();
-                PatternError::Syntax(last.trim_start_matches("error: ").to_owned())
+        let regex = built.map_err(|error| {
+            // The library has no kinds of errors, only words.
+            let told = error.to_string();
+            if told.contains("size limit") {
+                PatternError::TooLarge
+            } else {
+                PatternError::Syntax(told)
             }
         })?;
         if regex.is_match("") {
