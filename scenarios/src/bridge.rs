@@ -149,11 +149,11 @@ mod tests {
 
     use super::*;
     use crate::fixture::catalogue;
-    use crate::yaml::Setting;
-    use crate::yaml::decode::{DecodeError, decode};
-    use crate::yaml::tree::Tree;
+    use crate::setting::Setting;
+    use yaml::Tree;
+    use yaml::{Mistake, decode};
 
-    fn bridge(text: &str) -> Result<Bridge, DecodeError> {
+    fn bridge(text: &str) -> Result<Bridge, Mistake> {
         decode(&Tree::parse(text, 0).unwrap())
     }
 
@@ -184,7 +184,7 @@ mod tests {
         #[case] help: &str,
     ) {
         let error = bridge(text).unwrap_err();
-        assert_eq!(&text[error.span.unwrap().bytes], place, "{}", error.message);
+        assert_eq!(&text[error.span.bytes], place, "{}", error.message);
         assert!(error.help.as_deref().is_some_and(|said| said.contains(help)), "{:?}", error.help);
     }
 

@@ -18,8 +18,8 @@ use crate::read::Reader;
 use crate::scenario::{BackendSetup, Network, Scenario, Supply};
 use crate::tester::Backend;
 use crate::threshold::Threshold;
-use crate::yaml::suggest;
-use crate::yaml::tree::{Key, Span, Tree, Value, shorten};
+use yaml::suggest;
+use yaml::{Key, Span, Tree, Value, shorten};
 
 /// Makes a scenario from its tree; mistakes are noted in the reader.
 pub(crate) fn scenario(

@@ -151,9 +151,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::yaml::decode::decode;
-    use crate::yaml::tree::Tree;
     use crate::{Interface, Protocol};
+    use yaml::Tree;
+    use yaml::decode;
 
     #[test]
     fn what_is_said_takes_the_place_of_the_usual() {

@@ -268,8 +268,8 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::yaml::decode::{DecodeError, decode};
-    use crate::yaml::tree::Tree;
+    use yaml::Tree;
+    use yaml::{Mistake, decode};
 
     #[rstest]
     #[case("{ name: egs, silent: 5s }", EcuFault::Silent("5s".parse().unwrap()))]
@@ -303,7 +303,7 @@ mod tests {
         insta::assert_snapshot!(answers.join("\n"));
     }
 
-    fn action(text: &str) -> Result<EcuAction, DecodeError> {
+    fn action(text: &str) -> Result<EcuAction, Mistake> {
         decode(&Tree::parse(text, 0).unwrap())
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use miette::{
     GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource, Report,
 };
+use yaml::span;
 
 /// A text somebody wrote: a scenario file, or a setting on the command line.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,7 +42,7 @@ impl ScenarioError {
         message: impl Into<String>,
         help: Option<String>,
     ) -> Self {
-        let span = Some(fit(&source.text, span));
+        let span = Some(span::fit(&source.text, span));
         Self { message: message.into(), help, source: Arc::clone(source), span }
     }
 
@@ -68,10 +69,7 @@ impl ScenarioError {
 
     /// Returns line and column, counted from one in characters; none without a text.
     pub fn position(&self) -> Option<(usize, usize)> {
-        let before = &self.source.text[..self.span.as_ref()?.start];
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let line = before.matches('\n').count() + 1;
-        Some((line, before[line_start..].chars().count() + 1))
+        Some(span::position(&self.source.text, self.span.as_ref()?.start))
     }
 
     /// Returns the byte the error points at.
@@ -165,35 +163,9 @@ impl fmt::Display for ScenarioErrors {
 
 impl std::error::Error for ScenarioErrors {}
 
-/// Moves a span inside the text, onto one line and whole characters; at least one where there is.
-fn fit(text: &str, span: Range<usize>) -> Range<usize> {
-    let last = text.trim_end().char_indices().next_back().map_or(0, |(index, _)| index);
-    let start = text.floor_char_boundary(span.start.min(last));
-    let first = text[start..].chars().next().map_or(0, char::len_utf8);
-    let line_end = text[start..].find('\n').map_or(text.len(), |newline| start + newline);
-    let end = text.ceil_char_boundary(span.end.min(line_end));
-    start..end.max(start + first)
-}
-
 #[cfg(test)]
 mod tests {
-    use rstest::rstest;
-
     use super::*;
-
-    #[rstest]
-    #[case::inside("ab: cd\nef", 4..6, 4..6)]
-    #[case::over_a_line_break("ab: cd\nef", 4..9, 4..6)]
-    #[case::beyond_the_end("ab\n\n", 40..41, 1..2)]
-    #[case::inside_a_character("a: ü", 4..4, 3..5)]
-    #[case::nothing_there("", 0..1, 0..0)]
-    fn a_span_stays_inside_its_text(
-        #[case] text: &str,
-        #[case] span: Range<usize>,
-        #[case] fitted: Range<usize>,
-    ) {
-        assert_eq!(fit(text, span), fitted);
-    }
 
     #[test]
     fn prints_file_line_and_column_in_characters() {

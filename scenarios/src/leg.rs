@@ -245,8 +245,8 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::yaml::decode::{DecodeError, decode};
-    use crate::yaml::tree::Tree;
+    use yaml::Tree;
+    use yaml::{Mistake, decode};
 
     #[test]
     fn half_of_the_round_trip_is_the_delay_of_each_direction() {
@@ -272,7 +272,7 @@ mod tests {
     #[case::too_much("{ loss: 120% }", "120%")]
     fn points_at_what_is_wrong(#[case] text: &str, #[case] place: &str) {
         let error = leg(text).unwrap_err();
-        assert_eq!(&text[error.span.unwrap().bytes], place);
+        assert_eq!(&text[error.span.bytes], place);
     }
 
     #[rstest]
@@ -292,7 +292,7 @@ mod tests {
         assert_eq!(keys, KEYS.iter().copied().collect());
     }
 
-    fn leg(text: &str) -> Result<Leg, DecodeError> {
+    fn leg(text: &str) -> Result<Leg, Mistake> {
         decode(&Tree::parse(text, 0).unwrap())
     }
 }

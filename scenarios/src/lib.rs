@@ -7,6 +7,7 @@
 //! * [`expect`], [`threshold`], [`bound`]: what has to come out.
 //! * [`link`], [`leg`], [`bridge`], [`ecu`], [`client`]: what is between tester and car, the car, the tester.
 //! * [`hex`], [`time`], [`voltage`]: values written as text.
+//! * [`setting`]: values given on the command line, put into the tree before it becomes types.
 //! * [`library`]: the scenarios that are shipped.
 //! * [`schema`](mod@schema): the JSON Schema of a scenario file.
 //! * [`manifest`]: how a bridge is started, what it needs, what it claims; the shipped ones.
@@ -15,8 +16,7 @@
 //! * [`tester`]: the client that carries out the steps.
 //! * [`conversation`]: steps of several exchanges, written as straight lines.
 //!
-//! Beneath: `yaml` (text as a tree that knows its places, and types from it), `check` (what types
-//! cannot say), `text` (types that are written as text).
+//! Beneath: `check` (what types cannot say), `text` (types that are written as text).
 
 pub mod bound;
 pub mod bridge;
@@ -41,6 +41,7 @@ pub mod manifest;
 pub mod read;
 pub mod scenario;
 pub mod schema;
+pub mod setting;
 pub mod step;
 pub mod tester;
 mod text;
@@ -48,7 +49,6 @@ pub mod threshold;
 pub mod time;
 pub mod trigger;
 pub mod voltage;
-mod yaml;
 
 pub use bound::Bound;
 pub use bridge::{Bridge, BridgeSetup, Carry, Guard};
@@ -67,10 +67,9 @@ pub use manifest::Manifest;
 pub use read::{parse, parse_bytes, read};
 pub use scenario::{Network, Scenario, Supply};
 pub use schema::schema;
+pub use setting::{Setting, SettingError};
 pub use step::{Outcome, Step};
 pub use threshold::{Limit, Quantile, Threshold};
 pub use time::TimeRange;
 pub use trigger::{Event, LinkName, Phase, Trigger};
 pub use voltage::{Charger, Voltage};
-pub use yaml::Setting;
-pub use yaml::setting::SettingError;

@@ -6,14 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
+use yaml::{Mistake, Span, Tree, Value, decode};
 
 use crate::catalogue::Catalogue;
 use crate::check;
 use crate::error::{ScenarioError, ScenarioErrors, SourceText};
 use crate::scenario::Scenario;
-use crate::yaml::Setting;
-use crate::yaml::decode::{DecodeError, decode};
-use crate::yaml::tree::{Span, Tree, TreeError, Value};
+use crate::setting::Setting;
 
 /// Reads and checks a scenario file.
 ///
@@ -115,7 +114,7 @@ pub(crate) struct Reader {
 
 impl Reader {
     pub fn new(subject: &'static str, file: &str, text: &str, settings: &[Setting]) -> Self {
-        let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
+        let text = yaml::file::without_mark(text);
         let source = |name: &str, text: &str| {
             Arc::new(SourceText { name: name.to_owned(), text: text.to_owned() })
         };
@@ -134,22 +133,22 @@ impl Reader {
         let mut tree = match Tree::parse(&text.text, 0) {
             Ok(tree) => tree,
             Err(error) => {
-                self.refuse(0, error);
+                self.refuse(error);
                 return None;
             }
         };
         for (number, setting) in settings.iter().enumerate() {
             if let Err(error) = setting.apply(&mut tree, number + 1) {
-                self.refuse(number + 1, error);
+                self.refuse(error);
             }
         }
         Some(tree)
     }
 
-    fn refuse(&mut self, text: usize, error: TreeError) {
-        let source = &self.sources[text];
-        let error = ScenarioError::at(source, error.bytes, error.message, error.help);
-        self.errors.push((text, error));
+    fn refuse(&mut self, mistake: Mistake) {
+        let Mistake { message, help, span } = mistake;
+        let error = ScenarioError::at(&self.sources[span.text], span.bytes, message, help);
+        self.errors.push((span.text, error));
     }
 
     /// Notes that the file is empty.
@@ -163,12 +162,7 @@ impl Reader {
     pub fn fail(&mut self, span: &Span, message: impl Into<String>, help: impl Into<String>) {
         let (message, help) = (message.into(), help.into());
         let help = (!help.is_empty()).then_some(help);
-        self.refuse(span.text, TreeError { message, help, bytes: span.bytes.clone() });
-    }
-
-    fn fail_decode(&mut self, error: DecodeError, fallback: &Span) {
-        let span = error.span.unwrap_or_else(|| fallback.clone());
-        self.fail(&span, error.message, error.help.unwrap_or_default());
+        self.refuse(Mistake { message, help, span: span.clone() });
     }
 
     /// Turns one node into a type, or notes why not.
@@ -176,7 +170,7 @@ impl Reader {
         match decode(tree) {
             Ok(value) => Some(value),
             Err(error) => {
-                self.fail_decode(error, &tree.span);
+                self.refuse(error);
                 None
             }
         }
@@ -219,4 +213,4 @@ fn io_message(error: &std::io::Error) -> String {
 }
 
 /// The most bytes a scenario file may have.
-pub const LIMIT: usize = 256 * 1024;
+pub const LIMIT: usize = yaml::file::LIMIT;

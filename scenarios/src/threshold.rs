@@ -8,7 +8,7 @@ use netem_rs::DurationText;
 use crate::bound::{Bound, BoundError};
 use crate::tester::LATENCY_NAMES;
 use crate::text::text_type;
-use crate::yaml::suggest;
+use yaml::suggest;
 
 /// A limit on what one kind of exchange took.
 ///

@@ -283,8 +283,8 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::yaml::decode::{DecodeError, decode};
-    use crate::yaml::tree::Tree;
+    use yaml::Tree;
+    use yaml::{Mistake, decode};
 
     #[rstest]
     #[case("{ at: 90s }", "90s into the run")]
@@ -322,7 +322,7 @@ mod tests {
         insta::assert_snapshot!(answers.join("\n"));
     }
 
-    fn trigger(text: &str) -> Result<Trigger, DecodeError> {
+    fn trigger(text: &str) -> Result<Trigger, Mistake> {
         decode(&Tree::parse(text, 0).unwrap())
     }
 }

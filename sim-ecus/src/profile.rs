@@ -327,7 +327,7 @@ static PROFILES: LazyLock<Vec<EcuProfile>> = LazyLock::new(|| {
 impl EcuProfile {
     /// Reads a profile.
     pub fn parse(yaml: &str) -> Result<Self, ProfileError> {
-        let profile: Self = serde_saphyr::from_str(yaml).map_err(ProfileError::from_yaml)?;
+        let profile: Self = yaml::from_str(yaml).map_err(ProfileError::from_yaml)?;
         check::check(&profile)?;
         Ok(profile)
     }

@@ -252,7 +252,7 @@ impl Dialect {
 
     /// Reads a dialect; knobs it does not name are the default's.
     pub fn from_yaml(text: &str) -> Result<Self, ProfileError> {
-        let dialect: Self = serde_saphyr::from_str(text).map_err(ProfileError::syntax)?;
+        let dialect: Self = yaml::from_str(text).map_err(ProfileError::from_yaml)?;
         let (testers, functional) = (&dialect.testers, &dialect.functional);
         if testers.is_empty() || functional.is_empty() || dialect.connections == 0 {
             return Err(ProfileError::invalid(

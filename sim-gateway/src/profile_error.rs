@@ -23,21 +23,9 @@ impl ProfileError {
     }
 
     #[expect(clippy::needless_pass_by_value, reason = "stands in map_err without a closure")]
-    pub(crate) fn syntax(error: serde_saphyr::Error) -> Self {
-        let location = error.location();
-        Self {
-            message: error.to_string(),
-            line: location.map(|at| at.line()),
-            column: location.map(|at| at.column()),
-        }
-    }
-
-    pub(crate) fn at(location: serde_saphyr::Location, message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            line: Some(location.line()),
-            column: Some(location.column()),
-        }
+    pub(crate) fn from_yaml(error: yaml::Error) -> Self {
+        let (line, column) = (Some(error.line), Some(error.column));
+        Self { message: error.explanation(), line, column }
     }
 
     pub(crate) fn invalid(message: impl Into<String>) -> Self {

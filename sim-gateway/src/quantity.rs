@@ -7,8 +7,9 @@ use serde::{Deserialize, Deserializer, de::Error};
 /// Reads a duration such as `500ms`, `2s`, `1.5s`, `5min`, `0s`.
 pub(crate) fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(from)?;
-    parse_duration(&text)
-        .ok_or_else(|| D::Error::custom(format!("`{text}` is not a duration such as 500ms or 2s")))
+    parse_duration(&text).ok_or_else(|| {
+        D::Error::custom(format!("`{text}` is not a duration: write `500ms` or `2s`"))
+    })
 }
 
 /// Reads a duration, or `none`.
@@ -19,7 +20,7 @@ pub(crate) fn optional_duration<'de, D: Deserializer<'de>>(
     if text == "none" {
         return Ok(None);
     }
-    let problem = || format!("`{text}` is neither a duration such as 500ms nor `none`");
+    let problem = || format!("`{text}` is not a duration: write `500ms`, or `none`");
     parse_duration(&text).map(Some).ok_or_else(|| D::Error::custom(problem()))
 }
 
@@ -29,7 +30,7 @@ pub(crate) fn range<'de, D: Deserializer<'de>>(from: D) -> Result<(Duration, Dur
     let (low, high) = text.split_once("..").unwrap_or((&text, &text));
     match (parse_duration(low), parse_duration(high)) {
         (Some(low), Some(high)) if low <= high => Ok((low, high)),
-        _ => Err(D::Error::custom(format!("`{text}` is not a range such as 5ms..150ms"))),
+        _ => Err(D::Error::custom(format!("`{text}` is not a range: write `5ms..150ms`"))),
     }
 }
 
@@ -37,7 +38,7 @@ pub(crate) fn range<'de, D: Deserializer<'de>>(from: D) -> Result<(Duration, Dur
 pub(crate) fn millivolts<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
     let text = String::deserialize(from)?;
     parse_scaled(&text, "V")
-        .ok_or_else(|| D::Error::custom(format!("`{text}` is not a voltage such as 12.6V")))
+        .ok_or_else(|| D::Error::custom(format!("`{text}` is not a voltage: write `12.6V`")))
 }
 
 /// Reads a voltage, or `none`.
@@ -48,7 +49,7 @@ pub(crate) fn optional_millivolts<'de, D: Deserializer<'de>>(
     if text == "none" {
         return Ok(None);
     }
-    let problem = || format!("`{text}` is neither a voltage such as 14.2V nor `none`");
+    let problem = || format!("`{text}` is not a voltage: write `14.2V`, or `none`");
     parse_scaled(&text, "V").map(Some).ok_or_else(|| D::Error::custom(problem()))
 }
 
@@ -56,7 +57,7 @@ pub(crate) fn optional_millivolts<'de, D: Deserializer<'de>>(
 pub(crate) fn milliamps<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
     let text = String::deserialize(from)?;
     parse_scaled(&text, "A")
-        .ok_or_else(|| D::Error::custom(format!("`{text}` is not a current such as 60A")))
+        .ok_or_else(|| D::Error::custom(format!("`{text}` is not a current: write `60A`")))
 }
 
 /// Reads an 8-bit number in hex, such as `F4`.
@@ -76,7 +77,7 @@ pub(crate) fn word<'de, D: Deserializer<'de>>(from: D) -> Result<u16, D::Error> 
     let text = String::deserialize(from)?;
     match parse_word_range(&text) {
         Ok((low, high)) if low == high => Ok(low),
-        _ => Err(D::Error::custom(format!("`{text}` is not an address of four hex digits"))),
+        _ => Err(D::Error::custom(format!("`{text}` is not an address: write four hex digits"))),
     }
 }
 
@@ -128,7 +129,7 @@ fn parse_decimal(text: &str, scale: u64) -> Option<u64> {
 fn parse_byte(text: &str) -> Result<u8, String> {
     let valid = text.len() == 2 && text.bytes().all(|b| b.is_ascii_hexdigit());
     let value = valid.then(|| u8::from_str_radix(text, 16).ok()).flatten();
-    value.ok_or_else(|| format!("`{text}` is not an address of two hex digits"))
+    value.ok_or_else(|| format!("`{text}` is not an address: write two hex digits"))
 }
 
 fn parse_word_range(text: &str) -> Result<(u16, u16), String> {
@@ -139,7 +140,7 @@ fn parse_word_range(text: &str) -> Result<(u16, u16), String> {
     };
     match (word(low), word(high)) {
         (Some(low), Some(high)) if low <= high => Ok((low, high)),
-        _ => Err(format!("`{text}` is not a range of addresses such as 0EF1..0EFF")),
+        _ => Err(format!("`{text}` is not a range of addresses: write `0EF1..0EFF`")),
     }
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_saphyr::Spanned;
 use sim_ecus::EcuProfile;
+use yaml::{Mistake, Placed, suggest};
 
 use crate::dialect::Dialect;
 use crate::entity::EntityProfile;
@@ -151,8 +151,9 @@ impl VehicleProfile {
 
     /// Reads a vehicle file.
     pub fn from_yaml(name: &str, text: &str) -> Result<Self, ProfileError> {
-        let file: VehicleFile = serde_saphyr::from_str(text).map_err(ProfileError::syntax)?;
-        file.into_profile(name)
+        let file: VehicleFile = yaml::from_str(text).map_err(ProfileError::from_yaml)?;
+        let placed = |mistake| ProfileError::from_yaml(yaml::Error::new(text, mistake));
+        file.into_profile(name).map_err(placed)
     }
 }
 
@@ -161,18 +162,18 @@ impl VehicleProfile {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct VehicleFile {
     title: String,
-    vin: Spanned<String>,
-    mac: Spanned<String>,
+    vin: Placed<String>,
+    mac: Placed<String>,
     protocols: Protocols,
     can_speak: Option<Protocols>,
-    dialect: Option<Spanned<String>>,
-    doip: Option<Spanned<EntityProfile>>,
-    units: Vec<Spanned<String>>,
-    gateway: Spanned<String>,
-    housing: Option<Spanned<String>>,
+    dialect: Option<Placed<String>>,
+    doip: Option<Placed<EntityProfile>>,
+    units: Vec<Placed<String>>,
+    gateway: Placed<String>,
+    housing: Option<Placed<String>>,
     #[serde(default, deserialize_with = "quantity::bytes")]
     silent: Vec<u8>,
-    limits: Option<Spanned<Limits>>,
+    limits: Option<Placed<Limits>>,
     #[serde(default)]
     reset: Resets,
     supply: SupplyFile,
@@ -194,14 +195,14 @@ struct SupplyFile {
     base_load: u32,
     #[serde(deserialize_with = "quantity::millivolts")]
     brownout: u32,
-    recovery: Spanned<Millivolts>,
+    recovery: Placed<Millivolts>,
 }
 
 #[derive(Deserialize)]
 struct Millivolts(#[serde(deserialize_with = "quantity::millivolts")] u32);
 
 impl VehicleFile {
-    fn into_profile(self, name: &str) -> Result<VehicleProfile, ProfileError> {
+    fn into_profile(self, name: &str) -> Result<VehicleProfile, Mistake> {
         self.check()?;
         let limits = self.limits.map(|limits| limits.value).unwrap_or_default();
         Ok(VehicleProfile {
@@ -233,47 +234,52 @@ impl VehicleFile {
         })
     }
 
-    fn check(&self) -> Result<(), ProfileError> {
+    fn check(&self) -> Result<(), Mistake> {
         let vin = &self.vin.value;
         if vin.len() != 17 || !vin.bytes().all(|b| b.is_ascii_alphanumeric()) {
-            let problem = format!("`{vin}` is not a VIN of 17 letters and digits");
-            return Err(ProfileError::at(self.vin.referenced, problem));
+            let problem = format!("`{vin}` is not a VIN: write 17 letters and digits");
+            return Err(Mistake::at(&self.vin.span, problem));
         }
         self.check_units()?;
         let recovery = &self.supply.recovery;
         if recovery.value.0 < self.supply.brownout {
-            let problem = "the recovery voltage is below the brown-out voltage";
-            return Err(ProfileError::at(recovery.referenced, problem));
+            let problem =
+                "the recovery voltage is below the brown-out voltage: write that one or more";
+            return Err(Mistake::at(&recovery.span, problem));
         }
         let limits = self.limits.as_ref().and_then(|it| Some((it, it.value.problem()?)));
         if let Some((limits, problem)) = limits {
-            return Err(ProfileError::at(limits.referenced, problem));
+            return Err(Mistake::at(&limits.span, problem));
         }
         let doip = self.doip.as_ref().and_then(|it| Some((it, it.value.problem()?)));
         match doip {
-            Some((doip, problem)) => Err(ProfileError::at(doip.referenced, problem)),
+            Some((doip, problem)) => Err(Mistake::at(&doip.span, problem)),
             None => Ok(()),
         }
     }
 }
 
 impl VehicleFile {
-    fn check_units(&self) -> Result<(), ProfileError> {
+    fn check_units(&self) -> Result<(), Mistake> {
         let mut addresses = BTreeSet::new();
         for unit in &self.units {
             let Some(profile) = EcuProfile::named(&unit.value) else {
-                let error = ProfileError::unknown("unit", &unit.value, EcuProfile::names());
-                return Err(ProfileError::at(unit.referenced, error.to_string()));
+                let help = suggest::among(&unit.value, "units", EcuProfile::names());
+                let problem = format!("there is no unit `{}`: {help}", unit.value);
+                return Err(Mistake::at(&unit.span, problem));
             };
             if !addresses.insert(profile.address) {
-                let problem = format!("another unit has the address of `{}`", unit.value);
-                return Err(ProfileError::at(unit.referenced, problem));
+                let problem =
+                    format!("another unit has the address of `{}`: keep one of them", unit.value);
+                return Err(Mistake::at(&unit.span, problem));
             }
         }
         for unit in std::iter::once(&self.gateway).chain(&self.housing) {
             if !self.units.iter().any(|known| known.value == unit.value) {
-                let problem = format!("`{}` is not among the units", unit.value);
-                return Err(ProfileError::at(unit.referenced, problem));
+                let known = self.units.iter().map(|known| known.value.as_str());
+                let help = suggest::among(&unit.value, "units", known);
+                let problem = format!("`{}` is not among the units: {help}", unit.value);
+                return Err(Mistake::at(&unit.span, problem));
             }
         }
         Ok(())
@@ -284,24 +290,23 @@ impl Limits {
     fn problem(&self) -> Option<&'static str> {
         let bounds = [self.waiting, self.functional, self.control_connections, self.datagrams];
         if !(64..=1 << 20).contains(&self.message) {
-            Some("the longest message is 64 to 1048576 bytes")
+            Some("there is no such longest message: write 64 to 1048576 bytes")
         } else if bounds.iter().any(|bound| !(1..=10_000).contains(bound)) {
-            Some("the bound of a queue is 1 to 10000")
+            Some("there is no such bound of a queue: write 1 to 10000")
         } else {
             None
         }
     }
 }
 
-fn dialect(name: Option<&Spanned<String>>) -> Result<Dialect, ProfileError> {
+fn dialect(name: Option<&Placed<String>>) -> Result<Dialect, Mistake> {
     let Some(name) = name else { return Ok(Dialect::default()) };
-    Dialect::named(&name.value)
-        .map_err(|error| ProfileError::at(name.referenced, error.to_string()))
+    Dialect::named(&name.value).map_err(|error| Mistake::at(&name.span, error.to_string()))
 }
 
-fn mac(text: &Spanned<String>) -> Result<[u8; 6], ProfileError> {
-    let problem = || format!("`{}` is not a MAC address", text.value);
-    parse_mac(&text.value).ok_or_else(|| ProfileError::at(text.referenced, problem()))
+fn mac(text: &Placed<String>) -> Result<[u8; 6], Mistake> {
+    let problem = || format!("`{}` is not a MAC address: write 02:00:00:BC:00:01", text.value);
+    parse_mac(&text.value).ok_or_else(|| Mistake::at(&text.span, problem()))
 }
 
 fn parse_mac(text: &str) -> Option<[u8; 6]> {

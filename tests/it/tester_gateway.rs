@@ -80,7 +80,7 @@ fn config(protocol: Protocol) -> TesterConfig {
 
 impl Bench {
     fn new(config: TesterConfig, yaml: &str, condition: Condition) -> Self {
-        let steps: Vec<Step> = serde_saphyr::from_str(yaml).expect("the steps are well formed");
+        let steps: Vec<Step> = yaml::from_str(yaml).expect("the steps are well formed");
         let vehicle = VehicleProfile::named("g05").expect("the vehicle ships");
         let protocols = match config.protocol {
             Protocol::Hsfz => sim_gateway::Protocols::Hsfz,

@@ -109,7 +109,7 @@ fn the_schema_describes_every_key() {
 }
 
 fn read(text: &str) -> Result<Impairment, String> {
-    serde_saphyr::from_str(text).map_err(|error| error.to_string())
+    yaml::from_str(text).map_err(|error| error.to_string())
 }
 
 fn first_line(text: &str) -> String {

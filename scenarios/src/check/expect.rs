@@ -5,8 +5,8 @@ use crate::ecu::EndState;
 use crate::expect::{EcuExpectation, Expectations};
 use crate::read::Reader;
 use crate::step::Step;
-use crate::yaml::suggest;
-use crate::yaml::tree::{Tree, Value, shorten};
+use yaml::suggest;
+use yaml::{Tree, Value, shorten};
 
 use super::{place, steps};
 

@@ -7,7 +7,7 @@ use crate::fault::{Action, Blackout, Fault, Frames, GatewayReset, NetworkChange,
 use crate::read::Reader;
 use crate::step::Step;
 use crate::trigger::{Event, Trigger};
-use crate::yaml::tree::Tree;
+use yaml::Tree;
 
 use super::{check_leg, known_ecu, place, steps};
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::catalogue::{EcuFacts, VehicleFacts};
 use crate::read::Reader;
 use crate::step::{Program, Repeat, Request, Step};
-use crate::yaml::tree::{Tree, Value};
+use yaml::{Tree, Value};
 
 use super::{known_ecu, place};
 

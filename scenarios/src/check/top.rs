@@ -2,8 +2,8 @@
 
 use crate::check::first_place;
 use crate::read::Reader;
-use crate::yaml::suggest;
-use crate::yaml::tree::{Tree, Value, shorten};
+use yaml::suggest;
+use yaml::{Tree, Value, shorten};
 
 /// What stands at the top of one kind of file.
 pub(crate) struct Top {

@@ -10,8 +10,8 @@ use crate::check::top::Top;
 use crate::check::{first_place, key_place, place, text_is_there};
 use crate::error::{ScenarioError, ScenarioErrors};
 use crate::read::Reader;
-use crate::yaml::suggest;
-use crate::yaml::tree::{Span, Tree, shorten};
+use yaml::suggest;
+use yaml::{Span, Tree, shorten};
 
 /// Reads a manifest from text.
 pub(super) fn parse(file: &str, text: &str) -> Result<Manifest, ScenarioErrors> {

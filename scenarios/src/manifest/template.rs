@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::text::text_type;
-use crate::yaml::suggest;
+use yaml::suggest;
 
 /// Text with placeholders such as `{tap}`; `{{` and `}}` stand for braces.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,11 +12,11 @@ pub enum ProfileError {
     /// Its text cannot be read; the message carries line and column.
     #[error("{message}")]
     Text {
-        /// What is wrong, with an excerpt.
+        /// What is wrong, where, and what would be right.
         message: String,
-        /// Line, from 1; zero when unknown.
+        /// Line, from 1.
         line: u64,
-        /// Column, from 1; zero when unknown.
+        /// Column, from 1.
         column: u64,
     },
     /// It contradicts itself.
@@ -69,10 +69,9 @@ impl fmt::Display for Rule {
 }
 
 impl ProfileError {
-    pub(super) fn from_yaml(error: serde_saphyr::Error) -> Self {
-        let (line, column) =
-            error.location().map_or((0, 0), |location| (location.line(), location.column()));
-        Self::Text { message: error.to_string(), line, column }
+    #[expect(clippy::needless_pass_by_value, reason = "stands in map_err without a closure")]
+    pub(super) fn from_yaml(error: yaml::Error) -> Self {
+        Self::Text { message: error.to_string(), line: error.line, column: error.column }
     }
 }
 

@@ -69,13 +69,15 @@ impl<'de, T: Text> Deserialize<'de> for Parsed<T> {
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-                T::parse(text)
-                    .map(Parsed)
-                    .ok_or_else(|| E::custom(format_args!("`{text}` is not {}", T::EXPECTED)))
+                T::parse(text).map(Parsed).ok_or_else(|| E::custom(unfit(text, T::EXPECTED)))
             }
         }
         deserializer.deserialize_str(Reader(PhantomData))
     }
+}
+
+fn unfit(text: &str, expected: &str) -> String {
+    format!("`{text}` does not fit here: write {expected}")
 }
 
 impl Text for u8 {

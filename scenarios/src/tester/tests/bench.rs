@@ -34,7 +34,7 @@ pub fn config(protocol: Protocol) -> TesterConfig {
 
 /// Reads steps from YAML, as a scenario would.
 pub fn steps(yaml: &str) -> Vec<Step> {
-    serde_saphyr::from_str(yaml).unwrap()
+    yaml::from_str(yaml).unwrap()
 }
 
 impl Bench {

@@ -7,18 +7,12 @@ use serde::de::{self, MapAccess, SeqAccess};
 use serde_saphyr::Spanned;
 use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy, NonFiniteFloatPolicy};
 
-/// Where something was written: bytes of one of the texts a scenario is made of.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Span {
-    /// 0 is the file, 1 the first setting of the command line, and so on.
-    pub text: usize,
-    /// Bytes of that text.
-    pub bytes: Range<usize>,
-}
+use crate::mistake::Mistake;
+use crate::span::Span;
 
 /// A YAML node.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Tree {
+pub struct Tree {
     /// A scalar's own place; that of its key for what is written below a key.
     pub span: Span,
     /// What it holds.
@@ -27,7 +21,7 @@ pub(crate) struct Tree {
 
 /// What a YAML node holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Value {
+pub enum Value {
     /// Nothing, or `null`.
     Null,
     /// A scalar as it was written, without its quotes.
@@ -45,39 +39,27 @@ pub(crate) enum Value {
 
 /// A key of a mapping.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Key {
+pub struct Key {
     /// The key as it was written.
     pub text: String,
     /// Where.
     pub span: Span,
 }
 
-/// Why a text is no tree.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct TreeError {
-    pub message: String,
-    pub help: Option<String>,
-    pub bytes: Range<usize>,
-}
-
-impl Span {
-    fn move_by(&mut self, bytes: usize) {
-        self.bytes = self.bytes.start + bytes..self.bytes.end + bytes;
-    }
-}
-
 impl Tree {
-    /// Reads text number `text` of a scenario.
-    pub fn parse(source: &str, text: usize) -> Result<Self, TreeError> {
+    /// Reads a text; `text` is the number its places know it by.
+    ///
+    /// # Errors
+    ///
+    /// Says why the text is no YAML, or more of it than any file needs.
+    pub fn parse(source: &str, text: usize) -> Result<Self, Mistake> {
         if let Some(offset) = source.find(|c: char| c.is_control() && !"\t\n\r".contains(c)) {
-            return Err(TreeError {
-                message: "a control character has no place here".to_owned(),
-                help: Some("use plain text in UTF-8".to_owned()),
-                bytes: offset..offset + 1,
-            });
+            let message = "a control character has no place here";
+            let help = Some("use plain text in UTF-8");
+            return Err(Mistake::new(text, offset..offset + 1, message, help));
         }
         let raw: Spanned<Raw> = serde_saphyr::from_str_with_options(source, options())
-            .map_err(|error| explain(&error, source))?;
+            .map_err(|error| explain(&error, source, text))?;
         Ok(Grower { source, text }.grow(raw, None))
     }
 
@@ -137,7 +119,7 @@ impl Tree {
 }
 
 /// Cuts what is quoted in messages down to a readable length.
-pub(crate) fn shorten(text: &str) -> String {
+pub fn shorten(text: &str) -> String {
     let mut short: String = text.chars().take(QUOTED).collect();
     if short.len() < text.len() {
         short.push('…');
@@ -286,7 +268,7 @@ fn offset_of(source: &str, line: u64, column: u64) -> usize {
 }
 
 /// Turns the YAML reader's error into ours.
-fn explain(error: &serde_saphyr::Error, source: &str) -> TreeError {
+fn explain(error: &serde_saphyr::Error, source: &str, text: usize) -> Mistake {
     let error = error.without_snippet();
     let bytes = match error.location() {
         Some(location) => bytes_of(&location, source),
@@ -313,7 +295,7 @@ fn explain(error: &serde_saphyr::Error, source: &str) -> TreeError {
         serde_saphyr::Error::RecursiveReferencesRequireWeakTypes { .. } => {
             ("this alias stands inside of what it stands for".to_owned(), Some("write it out"))
         }
-        serde_saphyr::Error::AliasError { error, .. } => return explain(error, source),
+        serde_saphyr::Error::AliasError { error, .. } => return explain(error, source, text),
         serde_saphyr::Error::Budget { breach, .. } => explain_breach(breach),
         serde_saphyr::Error::AliasReplayLimitExceeded { .. }
         | serde_saphyr::Error::AliasReplayStackDepthExceeded { .. } => {
@@ -321,7 +303,7 @@ fn explain(error: &serde_saphyr::Error, source: &str) -> TreeError {
         }
         other => (without_position(&other.to_string()), Some(LOOK)),
     };
-    TreeError { message, help: help.map(str::to_owned), bytes }
+    Mistake::new(text, bytes, message, help)
 }
 
 fn explain_breach(breach: &serde_saphyr::budget::BudgetBreach) -> (String, Option<&'static str>) {
@@ -414,7 +396,7 @@ mod tests {
         insta::with_settings!({ description => text, omit_expression => true }, {
             insta::assert_snapshot!(
                 std::thread::current().name().unwrap_or("test").rsplit("::").next().unwrap(),
-                format!("{:?}\n{}\n{:?}", error.bytes, error.message, error.help)
+                format!("{:?}\n{}\n{:?}", error.span.bytes, error.message, error.help)
             );
         });
     }

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::tree::{Key, Span, Tree, TreeError, Value, shorten};
+use yaml::{Key, Mistake, Span, Tree, Value, shorten};
 
 /// A value put in the place of what a scenario says: `network.mechanic.loss=1%`.
 ///
@@ -50,12 +50,12 @@ impl Setting {
     }
 
     /// Puts the value into a tree; `text` is the number errors know this setting by.
-    pub(crate) fn apply(&self, tree: &mut Tree, text: usize) -> Result<(), TreeError> {
+    pub(crate) fn apply(&self, tree: &mut Tree, text: usize) -> Result<(), Mistake> {
         let source = &self.text[self.equals + 1..];
         let shift = self.equals + 1;
-        let mut value = Tree::parse(source, text).map_err(|error| TreeError {
-            bytes: error.bytes.start + shift..error.bytes.end + shift,
-            ..error
+        let mut value = Tree::parse(source, text).map_err(|mut error| {
+            error.span.move_by(shift);
+            error
         })?;
         value.move_by(shift);
         let mut keys = Vec::new();
@@ -88,16 +88,16 @@ impl FromStr for Setting {
 }
 
 /// Walks down the keys, making mappings where there is nothing, and puts the value at the end.
-fn put(tree: &mut Tree, keys: &[Key], value: Tree) -> Result<(), TreeError> {
+fn put(tree: &mut Tree, keys: &[Key], value: Tree) -> Result<(), Mistake> {
     let Some((key, rest)) = keys.split_first() else {
         // A container points at the key it is below, as if it stood in the file.
         *tree = Tree { span: tree_span(tree, &value), value: value.value };
         return Ok(());
     };
-    let wrong = |message: String, help: &str| TreeError {
+    let wrong = |message: String, help: &str| Mistake {
         message,
         help: Some(help.to_owned()),
-        bytes: key.span.bytes.clone(),
+        span: key.span.clone(),
     };
     if tree.value == Value::Null {
         tree.value = Value::Map(Vec::new());
@@ -177,7 +177,7 @@ mod tests {
     ) {
         let mut tree = Tree::parse(file, 0).unwrap();
         let error = setting.parse::<Setting>().unwrap().apply(&mut tree, 1).unwrap_err();
-        assert_eq!(error.bytes.start, place.start);
+        assert_eq!(error.span.bytes.start, place.start);
     }
 
     #[test]

@@ -3,11 +3,7 @@
 /// Says what would be right where `wrong` stands: the nearest name, or all of them.
 ///
 /// `what` names the kind in the plural, such as `keys` or `control units`.
-pub(crate) fn among<'a>(
-    wrong: &str,
-    what: &str,
-    names: impl IntoIterator<Item = &'a str>,
-) -> String {
+pub fn among<'a>(wrong: &str, what: &str, names: impl IntoIterator<Item = &'a str>) -> String {
     let names: Vec<&str> = names.into_iter().collect();
     if names.is_empty() {
         return format!("there are no {what} here");
@@ -20,7 +16,7 @@ pub(crate) fn among<'a>(
 }
 
 /// Returns the name closest to `wrong`, when it is close enough to be a slip of the hand.
-pub(crate) fn nearest<'a>(wrong: &str, names: &[&'a str]) -> Option<&'a str> {
+pub fn nearest<'a>(wrong: &str, names: &[&'a str]) -> Option<&'a str> {
     let plain = wrong.to_lowercase().replace(['_', ' '], "-");
     let distance = |name: &str| strsim::damerau_levenshtein(&plain, name);
     let best = names.iter().copied().min_by_key(|name| distance(name))?;
