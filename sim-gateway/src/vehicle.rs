@@ -305,7 +305,7 @@ fn dialect(name: Option<&Placed<String>>) -> Result<Dialect, Mistake> {
 }
 
 fn mac(text: &Placed<String>) -> Result<[u8; 6], Mistake> {
-    let problem = || format!("`{}` is not a MAC address: write 02:00:00:BC:00:01", text.value);
+    let problem = || format!("`{}` is not a MAC address: write `02:00:00:BC:00:01`", text.value);
     parse_mac(&text.value).ok_or_else(|| Mistake::at(&text.span, problem()))
 }
 
@@ -333,8 +333,6 @@ const SHIPPED: [(&str, &str); 5] = [
 
 #[cfg(test)]
 mod tests {
-    use rstest::rstest;
-
     use super::*;
 
     #[test]
@@ -346,23 +344,33 @@ mod tests {
         }
     }
 
-    #[rstest]
-    #[case::unknown_key("ignition: true", "ignitoin: true")]
-    #[case::unit("link-down: 4s", "link-down: 4")]
-    #[case::voltage("battery: 12.6V", "battery: lots")]
-    #[case::gateway("gateway: zgw", "gateway: zgv")]
-    #[case::stranger("egs, dme", "egs, dmx")]
-    #[case::twins("egs, dme", "egs, egs")]
-    #[case::dialect("dialect: default", "dialect: klingon")]
-    #[case::vin("vin: WBASMTEST00000001", "vin: WBASMTEST")]
-    #[case::mac("mac: 02:00:00:BC:00:01", "mac: 02:00:00")]
-    #[case::supply("recovery: 9.5V", "recovery: 5V")]
-    fn a_mistake_is_named(#[case] right: &str, #[case] wrong: &str) {
+    #[test]
+    fn a_mistake_is_told_with_its_place_and_a_remedy() {
+        let mistakes = [
+            ("ignition: true", "ignitoin: true"),
+            ("protocols: hsfz", "protocols: kwp"),
+            ("link-down: 4s", "link-down: 4"),
+            ("battery: 12.6V", "battery: lots"),
+            ("gateway: zgw", "gateway: zgv"),
+            ("egs, dme", "egs, dmx"),
+            ("egs, dme", "egs, egs"),
+            ("dialect: default", "dialect: klingon"),
+            ("vin: WBASMTEST00000001", "vin: WBASMTEST"),
+            ("mac: 02:00:00:BC:00:01", "mac: 02:00:00"),
+            ("recovery: 9.5V", "recovery: 5V"),
+            ("ignition: true", "limits: { waiting: 0 }"),
+        ];
         let text = format!("{}ignition: true\n", SHIPPED[0].1);
         assert!(VehicleProfile::from_yaml("g05", &text).is_ok());
-        let line = text.lines().zip(1_u64..).find(|(line, _)| line.contains(right));
-        let (_, number) = line.expect("the file has what the mistake replaces");
-        let error = VehicleProfile::from_yaml("g05", &text.replace(right, wrong));
-        assert_eq!(error.expect_err("a mistake").line(), Some(number));
+        let mut told = String::new();
+        for (right, wrong) in mistakes {
+            let line = text.lines().zip(1_u64..).find(|(line, _)| line.contains(right));
+            let (_, number) = line.expect("the file has what the mistake replaces");
+            let error = VehicleProfile::from_yaml("g05", &text.replacen(right, wrong, 1));
+            let error = error.expect_err("a mistake");
+            assert_eq!(error.line(), Some(number), "{wrong}: {error}");
+            told += &format!("{wrong}\n    column {}: {error}\n", error.column().unwrap());
+        }
+        insta::assert_snapshot!(told);
     }
 }

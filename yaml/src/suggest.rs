@@ -4,12 +4,15 @@
 ///
 /// `what` names the kind in the plural, such as `keys` or `control units`.
 pub fn among<'a>(wrong: &str, what: &str, names: impl IntoIterator<Item = &'a str>) -> String {
-    let names: Vec<&str> = names.into_iter().collect();
+    among_all(wrong, what, &names.into_iter().collect::<Vec<_>>())
+}
+
+fn among_all(wrong: &str, what: &str, names: &[&str]) -> String {
     if names.is_empty() {
         return format!("there are no {what} here");
     }
     let list = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    match nearest(wrong, &names) {
+    match nearest(wrong, names) {
         Some(name) => format!("did you mean `{name}`? {what}: {list}"),
         None => format!("{what}: {list}"),
     }

@@ -167,9 +167,10 @@ mod tests {
         let before = EGS.split(right).next().expect("the text has a beginning");
         let expected = before.matches('\n').count() as u64 + 1;
         match EcuProfile::parse(&text) {
-            Err(ProfileError::Text { line, column, .. }) => {
+            Err(ProfileError::Text { message, line, column }) => {
                 assert_eq!(line, expected);
-                assert!(column > 0);
+                let place = format!("line {line}, column {column}: ");
+                assert!(message.starts_with(&place) && message.contains("; "), "{message}");
             }
             other => panic!("{wrong} gave {other:?}"),
         }
