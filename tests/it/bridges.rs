@@ -4,7 +4,7 @@ use lab::world::{Sighting, Tap};
 use record::{FrameFate, Outcome};
 use rstest::rstest;
 
-use crate::play::{World, captured, world};
+use crate::play::{SHORT_EXCHANGE, World, captured, world};
 
 /// Beyond the guard's limits for programming, within those for diagnosis.
 const FAR_AWAY: [&str; 2] = ["network.technician.rtt=60ms", "network.mechanic.rtt=60ms"];

@@ -6,7 +6,7 @@ use node::Duration;
 use record::{FrameFate, Outcome};
 use rstest::rstest;
 
-use crate::play::{World, latency, world};
+use crate::play::{SHORT_EXCHANGE, World, latency, world};
 
 const DIAGNOSIS: &str = "steps: [identify, { wait: 20s }, scan]\n";
 
