@@ -200,41 +200,41 @@ impl World {
         }
     }
 
-    /// Hands over an input and those for the same port right behind it.
+    /// Hands over an input and, to a host, those for the same port right behind it.
     fn deliver(&mut self, port: Port, input: PortInput) {
         let now = self.now;
         let queue = &mut self.queue;
         let rest = std::iter::from_fn(|| {
             queue.pop_front_if(|(next, _)| *next == port).map(|(_, input)| input)
         });
-        let inputs = std::iter::once(input).chain(rest);
         match port {
             Port::Tester => {
                 let taps = &mut self.taps;
+                let inputs = std::iter::once(input).chain(rest);
                 let seen = inputs.inspect(|input| taps.arrived(Tap::Tester, now, input));
                 self.tester.handle_inputs(now, seen);
                 self.drain_tester();
             }
             Port::TechnicianLan => {
                 if let Some(bridge) = &mut self.bridge {
-                    let technician = &mut bridge.technician;
-                    technician.with_app(now, |app| {
-                        inputs.for_each(|input| app.handle_lan(now, input));
+                    bridge.technician.with_app(now, |app| {
+                        app.handle_lan(now, input);
+                        rest.for_each(|input| app.handle_lan(now, input));
                     });
                     self.drain_technician();
                 }
             }
             Port::MechanicLan => {
                 if let Some(bridge) = &mut self.bridge {
-                    let mechanic = &mut bridge.mechanic;
-                    mechanic.with_app(now, |app| {
-                        inputs.for_each(|input| app.handle_lan(now, input));
+                    bridge.mechanic.with_app(now, |app| {
+                        app.handle_lan(now, input);
+                        rest.for_each(|input| app.handle_lan(now, input));
                     });
                     self.drain_mechanic();
                 }
             }
             Port::VciWorkshop => {
-                inputs.for_each(|input| self.vci.handle_input(now, (Side::Workshop, input)));
+                self.vci.handle_input(now, (Side::Workshop, input));
                 self.drain_vci();
             }
         }

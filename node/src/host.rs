@@ -94,6 +94,10 @@ impl<A: Node<In = SocketEvent, Out = SocketAction>> Host<A> {
     /// Takes what arrives at one instant, and acts once it has everything.
     pub fn handle_inputs(&mut self, now: Instant, inputs: impl IntoIterator<Item = PortInput>) {
         for input in inputs {
+            if let PortInput::Link(_) = input {
+                // What came before the carrier went is heard, and answered, before.
+                self.settle(now);
+            }
             self.take(now, input);
         }
         self.settle(now);

@@ -95,6 +95,18 @@ fn a_stack_lost_with_reset_tells_its_peers() {
 }
 
 #[test]
+fn what_arrives_before_the_carrier_goes_at_the_same_instant_is_heard_before() {
+    let mut wire = connected_with(TcpProfile::LINUX);
+    wire.ask(0, send(1, b"last words"));
+    let (_, _, frame) = wire.flying.pop_front().unwrap();
+    let both = [PortInput::Frame(frame), PortInput::Link(false)];
+    wire.hosts[1].handle_inputs(wire.now + Duration::from_millis(1), both);
+    let heard = wire.heard(1);
+    let [.., words, SocketEvent::LinkDown] = &heard[..] else { panic!("{heard:?}") };
+    assert_eq!(bytes(words), b"last words");
+}
+
+#[test]
 fn a_broadcast_reaches_a_bound_port() {
     let mut wire = Wire::new(fixed(1), fixed(2));
     wire.run(Duration::from_millis(1));
