@@ -110,7 +110,7 @@ impl EndpointConfig {
             register_retry: Duration::from_millis(500),
             register_retry_max: Duration::from_secs(5),
             link_repeat: Duration::from_millis(200),
-            link_repeat_max: Duration::from_secs(2),
+            link_repeat_max: Duration::from_millis(500),
             reassembly_timeout: Duration::from_secs(1),
             reassembly_pending: 32,
             passcode_attempts: 3,

@@ -49,8 +49,10 @@ fn a_frame_that_does_not_fit_is_told() {
     assert_eq!(rig.frames(TECHNICIAN), [frame(2, 1518)]);
 }
 
-#[test]
-fn what_fits_into_one_datagram_is_told_and_told_again_when_it_shrinks() {
+#[rstest]
+#[case::one_way(false)]
+#[case::request_and_response(true)]
+fn what_fits_into_one_datagram_is_told_and_told_again_when_it_shrinks(#[case] answered: bool) {
     let mut rig = Rig::paired(1);
     rig.run(3 * SECOND);
     assert_eq!((rig.room(TECHNICIAN), rig.room(MECHANIC)), (vec![1422], vec![1422]));
@@ -61,6 +63,9 @@ fn what_fits_into_one_datagram_is_told_and_told_again_when_it_shrinks() {
         rig.run(Duration::from_millis(10));
         rig.tester_sends(&frame(number, 60));
         rig.run(Duration::from_millis(10));
+        if answered {
+            rig.vehicle_sends(&frame(number, 60));
+        }
     }
     assert_eq!(rig.room(TECHNICIAN), [1422, 1150, 1322]);
     rig.run(SECOND);

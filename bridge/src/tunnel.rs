@@ -144,7 +144,7 @@ impl Tunnel {
                 } else {
                     chance::lend(&mut self.source, || session.connection.handle_event(event));
                 }
-                let (may_rest, was_dirty) = (session.carries_datagrams(), self.dirty);
+                let (may_rest, was_dirty) = (session.is_steady(self.limits), self.dirty);
                 let had = self.events.len();
                 self.listen(number);
                 if may_rest && self.events.len() > had {
@@ -302,6 +302,8 @@ impl Tunnel {
     fn flush(&mut self) {
         let at = self.clock.at(self.now);
         for (number, session) in &mut self.sessions {
+            // Without a payload there was another reason to ask, and there may be more than one.
+            let is_steady = session.queued > 0 && session.is_steady(self.limits);
             loop {
                 let batch = session.queued.clamp(1, BATCH);
                 self.batch.clear();
@@ -314,13 +316,12 @@ impl Tunnel {
                 session.queued = session.queued.saturating_sub(segments.len());
                 let packets = segments.map(|bytes| (*number, Bytes::copy_from_slice(bytes)));
                 self.packets.extend(packets);
-                if session.carries_datagrams() && !session.has_datagrams() {
+                if is_steady && !session.has_datagrams() {
                     break;
                 }
             }
             session.queued = 0;
             session.unasked = 0;
-            session.mtu = session.connection.current_mtu();
             session.due = session.connection.poll_timeout().map(|at| self.clock.back(at));
         }
     }
@@ -332,8 +333,7 @@ impl Tunnel {
             return;
         };
         session.unasked += 1;
-        let is_probing = session.connection.current_mtu() != session.mtu;
-        if session.unasked < ASK_AFTER && !is_probing {
+        if session.unasked < ASK_AFTER && session.is_steady(self.limits) {
             session.due = session.connection.poll_timeout().map(|at| self.clock.back(at));
             self.dirty = was_dirty;
         }

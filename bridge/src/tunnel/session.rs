@@ -15,6 +15,7 @@ use quinn_proto::{
 use crate::config::Carry;
 use crate::secret::Source;
 use crate::tunnel::proof::{Known, Peer, Proof, Step};
+use crate::tunnel::transport::Limits;
 
 /// The other end does not know the passcode, or somebody sits in between.
 const WRONG_PASSCODE: VarInt = VarInt::from_u32(1);
@@ -62,8 +63,6 @@ pub struct Session {
     pub queued: usize,
     /// Payloads heard since the connection last was asked for packets.
     pub unasked: u32,
-    /// The longest packet when it was.
-    pub mtu: u16,
     /// Bytes quinn takes while no datagram waits.
     space: usize,
     state: State,
@@ -92,7 +91,6 @@ impl Session {
             due: None,
             queued: 0,
             unasked: 0,
-            mtu: 0,
             space: 0,
             state: State::Handshaking,
             carry: Carry::Datagram,
@@ -109,9 +107,15 @@ impl Session {
         matches!(self.state, State::Proven)
     }
 
-    /// Returns true once payloads travel in datagrams, each sent once.
-    pub fn carries_datagrams(&self) -> bool {
-        self.is_proven() && self.carry == Carry::Datagram
+    /// Returns true while payloads are all that makes packets: they travel in datagrams, each sent
+    /// once, nothing else is to be sent again, and the longest packets pass.
+    ///
+    /// Quinn looks for the longest only when it is asked and has nothing else to send.
+    pub fn is_steady(&self, limits: Limits) -> bool {
+        self.is_proven()
+            && self.carry == Carry::Datagram
+            && self.connection.current_mtu() >= limits.datagram
+            && !self.connection.has_pending_retransmits()
     }
 
     /// Returns true while datagrams wait to be sent.
