@@ -4,10 +4,11 @@
 //! * `clock`: feeds smoltcp time that makes its fixed floor the profile's.
 //! * `shortcut`: datagrams between hosts that know each other, past smoltcp.
 //! * `peek`: what a frame is for, before it is parsed.
+//! * `priority`: tags that name no VLAN are taken off.
 //! * `stack`: sockets as [`SocketEvent`] and [`SocketAction`].
 //! * `addressing`: fixed, RFC 3927 link-local, or DHCP with link-local while nobody offers.
 //!
-//! Deliberately absent: IPv6, VLAN tags, IP fragments, congestion control (the table in
+//! Deliberately absent: IPv6, VLANs, IP fragments, congestion control (the table in
 //! [`profile`] says why).
 
 mod addressing;
@@ -17,6 +18,7 @@ mod device;
 mod dhcp;
 mod link_local;
 mod peek;
+mod priority;
 pub mod profile;
 mod shortcut;
 mod stack;
@@ -129,6 +131,7 @@ impl<A: Node<In = SocketEvent, Out = SocketAction>> Host<A> {
                 if !self.has_link() {
                     return;
                 }
+                let frame = priority::untagged(frame);
                 if arp::is_arp(&frame) || dhcp::is_for_client(&frame) {
                     self.addressing.handle_frame(now, &frame);
                 }

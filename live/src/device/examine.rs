@@ -5,8 +5,7 @@
 //! tester (ours) ─ join ─ tap of the bridge ─ eth0 ─ inet ─ eth0 ─ tap ─ join ─ car0 ─ car1 ─ join ─ car (ours)
 //! ```
 //!
-//! Our own ends are TAP devices, because a raw port of the kernel takes 802.1Q tags off what it
-//! receives. Carrier is read where a tester would see it: at the bridge's device.
+//! Our own ends are TAP devices. Carrier is read where a tester would see it: at the bridge's device.
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;

@@ -25,6 +25,10 @@ nix::setsockopt_impl!(AuxiliaryData, libc::SOL_PACKET, libc::PACKET_AUXDATA, boo
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tag([u8; 4]);
 
+/// Room for one message of the kernel: its header, which wants to be aligned, and what is told.
+#[repr(align(8))]
+struct Beside([u8; 64]);
+
 /// What a packet socket received.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrived {
@@ -70,11 +74,10 @@ pub fn ask(socket: &impl std::os::fd::AsFd) -> io::Result<()> {
 
 /// Receives a frame of a packet socket.
 pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<Arrived> {
-    // Room for one message: its header, what is told, and what aligns both.
-    let mut beside = [0; 64];
+    let mut beside = Beside([0; 64]);
     let mut into = [IoSliceMut::new(buffer)];
     let message =
-        recvmsg::<LinkAddr>(socket.as_raw_fd(), &mut into, Some(&mut beside), MsgFlags::empty())?;
+        recvmsg::<LinkAddr>(socket.as_raw_fd(), &mut into, Some(&mut beside.0), MsgFlags::empty())?;
     let is_own = message.address.is_some_and(|from| from.pkttype() == libc::PACKET_OUTGOING);
     let mut told = message.cmsgs().into_iter().flatten();
     let tag = told.find_map(|message| match message {
