@@ -10,9 +10,9 @@ use sim_ecus::EcuProfile;
 pub struct Goods {
     /// The profile.
     pub profile: EcuProfile,
-    /// The images the scenario programs into it, by the number of the step, counted from 1; the
-    /// last one where a step programs several.
-    pub images: BTreeMap<usize, sim_ecus::image::Image>,
+    /// The images the scenario programs into it, by the number of the step, counted from 1; a
+    /// repetition programs several.
+    pub images: BTreeMap<usize, Vec<sim_ecus::image::Image>>,
     /// The same in the tester's terms, and the coding.
     pub tester: TesterEcu,
 }
@@ -78,7 +78,11 @@ fn pack(profile: EcuProfile, images: Vec<(usize, sim_ecus::image::Image)>) -> Go
         reset_time: profile.timing.reset,
         wide_key: profile.security.wide_key,
     };
-    Goods { images: images.into_iter().collect(), profile, tester }
+    let mut of_steps: BTreeMap<usize, Vec<_>> = BTreeMap::new();
+    for (step, image) in images {
+        of_steps.entry(step).or_default().push(image);
+    }
+    Goods { images: of_steps, profile, tester }
 }
 
 fn in_testers_terms(image: &sim_ecus::image::Image) -> Image {

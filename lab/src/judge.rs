@@ -6,9 +6,9 @@ use std::time::Duration;
 use netem_rs::DurationText;
 use node::{Instant, Ratio};
 use record::{Event, Failure, FailureKind};
-use scenarios::Scenario;
 use scenarios::expect::FaultsExpected;
 use scenarios::threshold::{Limit, Quantile};
+use scenarios::{EndState, Scenario};
 
 use crate::observe::{Observed, in_record, note};
 use crate::watch::Watch;
@@ -90,11 +90,9 @@ impl Judge<'_> {
     fn ecus(&mut self, scenario: &Scenario, evidence: &Evidence<'_>) {
         for (name, found) in evidence.ecus {
             let expected = scenario.expect.of(name);
-            if let Some(ends) = expected.ends {
-                let met = ends.to_string() == found.ends;
-                let what = format!("{name} ends {ends}");
-                self.expect(FailureKind::Expectation, None, what, found.ends.clone(), met);
-            }
+            let (what, met) = ends_met(expected.ends, &found.ends);
+            let what = format!("{name} ends {what}");
+            self.expect(FailureKind::Expectation, None, what, found.ends.clone(), met);
             if let Some(faults) = expected.faults {
                 let (what, met) = faults_met(&faults, &found.faults);
                 let what = format!("{name} has {what}");
@@ -160,6 +158,18 @@ impl Judge<'_> {
             self.failures.push(Failure { kind, step, message });
         }
         note(self.watch, self.now, || Event::Expectation { expected, found, met });
+    }
+}
+
+/// An end that was not asked about may be any but one that costs the unit.
+fn ends_met(expected: Option<EndState>, found: &str) -> (String, bool) {
+    let costly = [EndState::Stranded, EndState::Dead, EndState::CorruptAccepted];
+    match expected {
+        Some(ends) => (ends.to_string(), ends.to_string() == found),
+        None => {
+            let met = costly.iter().all(|end| end.to_string() != found);
+            (format!("neither {}, {} nor {}", costly[0], costly[1], costly[2]), met)
+        }
     }
 }
 

@@ -12,7 +12,8 @@ use record::summary::seconds;
 use record::{Engine, Event, Failure, FailureKind, FrameFate, Header, Summary, Verdict};
 use scenarios::tester::TesterEvent;
 use scenarios::trigger::Phase;
-use sim_ecus::{EcuEvent, LedgerKind};
+use sim_ecus::image::Image;
+use sim_ecus::{Ecu, EcuEvent, EndState, LedgerKind};
 use sim_gateway::{ResetPhase, VehicleEvent};
 
 use wire::uds::Dtc;
@@ -338,7 +339,7 @@ impl<'a, S: Stage> Run<'a, S> {
         let units = self.stage.vehicle().ecus().map(|ecu| {
             let goods = self.bench.goods().get(ecu.name());
             let step = self.erased_in.get(ecu.name());
-            let image = goods.zip(step).and_then(|(goods, step)| goods.images.get(step));
+            let images = goods.zip(step).and_then(|(goods, step)| goods.images.get(step));
             let count = |wanted: fn(&LedgerKind) -> bool| {
                 ecu.ledger().iter().filter(|entry| wanted(&entry.kind)).count() as u64
             };
@@ -347,7 +348,7 @@ impl<'a, S: Stage> Run<'a, S> {
                 repeated_blocks: count(|kind| {
                     matches!(kind, LedgerKind::Block { repeated: true, .. })
                 }),
-                ends: ecu.end_state(image).to_string(),
+                ends: end_state(ecu, images.map_or(&[], Vec::as_slice)).to_string(),
                 faults: ecu.fault_memory().into_iter().map(number).collect(),
             };
             (ecu.name().to_owned(), found)
@@ -368,6 +369,17 @@ impl<'a, S: Stage> Run<'a, S> {
         for index in begun + 1..=self.bench.scenario().steps.len() {
             self.observed.skipped(index);
         }
+    }
+}
+
+/// What became of a unit whose step sent these images: it may hold any of them, and each is whole.
+fn end_state(ecu: &Ecu, sent: &[Image]) -> EndState {
+    let mut ends = sent.iter().map(|image| ecu.end_state(Some(image)));
+    let whole = ends.find(|end| *end != EndState::CorruptAccepted);
+    match (whole, sent) {
+        (Some(end), _) => end,
+        (None, []) => ecu.end_state(None),
+        (None, [..]) => EndState::CorruptAccepted,
     }
 }
 

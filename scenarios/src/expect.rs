@@ -33,7 +33,8 @@ pub struct Expectations {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct EcuExpectation {
-    /// In what state it is left.
+    /// In what state it is left. Where nothing is said, in any that does not cost the unit: not
+    /// `stranded`, `dead` or `corrupt-accepted`.
     pub ends: Option<EndState>,
     /// What its fault memory holds: `none`, or the numbers of the faults.
     pub faults: Option<FaultsExpected>,

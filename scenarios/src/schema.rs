@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
+use schemars::{JsonSchema, Schema};
+use serde_json::{Value, json};
 
 use crate::bridge::Bridge;
 use crate::client::ClientSetup;
@@ -16,8 +18,34 @@ use crate::step::Step;
 use crate::threshold::Threshold;
 
 /// Returns the JSON Schema of a scenario file.
-pub fn schema() -> serde_json::Value {
-    SchemaSettings::draft07().into_generator().into_root_schema_for::<ScenarioFile>().to_value()
+pub fn schema() -> Value {
+    settings().into_generator().into_root_schema_for::<ScenarioFile>().to_value()
+}
+
+/// Returns how types are described: as the reader takes them.
+pub(crate) fn settings() -> SchemaSettings {
+    SchemaSettings::draft07().with_transform(RecursiveTransform(without_null))
+}
+
+/// A key is left out or has a value; schemars lets one that may be left out be null.
+fn without_null(schema: &mut Schema) {
+    if schema.get("default").is_some_and(Value::is_null) {
+        schema.remove("default");
+    }
+    if let Some(Value::Array(types)) = schema.get_mut("type") {
+        types.retain(|name| name != "null");
+        if let [only] = &types[..] {
+            let only = only.clone();
+            schema.insert("type".to_owned(), only);
+        }
+    }
+    let Some(Value::Array(choices)) = schema.get_mut("anyOf") else { return };
+    choices.retain(|choice| *choice != json!({ "type": "null" }));
+    if choices.len() == 1
+        && let Some(only) = schema.remove("anyOf")
+    {
+        schema.insert("allOf".to_owned(), only);
+    }
 }
 
 /// A scenario: the car, what is between it and the tester, what is done, what is expected.

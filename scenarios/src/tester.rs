@@ -84,6 +84,8 @@ enum Timer {
     KeepAlive,
     /// Switches the tester's computer on again.
     Restart,
+    /// Begins without an address.
+    NoAddress,
 }
 
 impl Tester {
@@ -94,6 +96,8 @@ impl Tester {
         let ask_port = seed.stream("tester/port").below(u64::from(ASK_PORTS)) as u16 + ASK_PORT;
         let discovery =
             Discovery { protocol: config.protocol, interface: config.interface, ask_port };
+        let mut timers = Timers::default();
+        timers.set(Timer::NoAddress, Instant::ZERO + NO_ADDRESS);
         Self {
             context: Context::new(Rc::clone(&config), Rc::clone(&mailbox), seed),
             client: Client::new(Rc::clone(&config), ask_port),
@@ -109,7 +113,7 @@ impl Tester {
             own: None,
             link_is_lost: false,
             holds_session: false,
-            timers: Timers::default(),
+            timers,
             events: VecDeque::new(),
         }
     }
@@ -148,8 +152,9 @@ impl Tester {
         self.settle(now);
     }
 
-    fn restart(&mut self) {
+    fn restart(&mut self, now: Instant) {
         if let State::Off { next } = self.state {
+            self.timers.set(Timer::NoAddress, now + NO_ADDRESS);
             self.actions.push_back(SocketAction::StackUp { new_address: false });
             self.actions.extend(self.discovery.ports());
             self.state = State::Waiting { next };
@@ -169,6 +174,12 @@ impl Tester {
             self.location.doubt();
             self.client.give_up(now, Setback::AddressChanged);
         }
+        self.begin();
+    }
+
+    /// Begins the step that waits; what it needs of a network it will find missing.
+    fn begin(&mut self) {
+        self.timers.cancel(Timer::NoAddress);
         if let State::Waiting { next } = self.state {
             self.begin_step(next);
         }
@@ -243,7 +254,8 @@ impl Tester {
                 Timer::Pause => self.elapsed(),
                 Timer::Approach => self.approach_goes_on(now),
                 Timer::KeepAlive => self.keep_alive(now),
-                Timer::Restart => self.restart(),
+                Timer::Restart => self.restart(now),
+                Timer::NoAddress => self.begin(),
             }
         }
     }
@@ -292,6 +304,8 @@ impl Node for Tester {
     }
 }
 
+/// How long somebody waits for the computer to have an address before beginning all the same.
+const NO_ADDRESS: Duration = Duration::from_secs(600);
 /// The first of the UDP ports a tester asks from.
 const ASK_PORT: u16 = 49_152;
 /// How many there are.

@@ -36,6 +36,41 @@ fn behind_an_icom_the_tester_keeps_link_and_connection_through_a_reset() {
 }
 
 #[test]
+fn a_unit_of_which_only_other_things_are_expected_may_not_be_lost() {
+    let text = "
+ecus: { egs: { state: virgin } }
+faults:
+  - { when: { ecu: egs, block: 2 }, do: { ecu: { name: egs, blind-verify: true } } }
+  - { when: { ecu: egs, block: 3 }, do: { ecu: { name: egs, damage-block: 5 } } }
+steps: [identify, { program: { ecu: egs, image: 8hp.swfl, size: 64KiB } }, { code: { ecu: egs } }]
+expect: { egs: { erases: 1..9 } }
+";
+    let world = world(text, &[]);
+    assert_eq!(world.summary.verdict, Verdict::Fail);
+    assert_eq!(world.summary.ends["egs"], "corrupt-accepted");
+}
+
+#[test]
+fn a_repetition_that_programs_two_images_leaves_one_of_them_whole() {
+    let text = "
+ecus: { egs: { state: virgin } }
+faults:
+  - when: { ecu: egs, reset: ends, nth: 1, after: 1s }
+    do: { ecu: { name: egs, refuse: { request: 31 01 FF 00, nrc: '22' } } }
+steps:
+  - identify
+  - repeat:
+      times: 1
+      steps:
+        - { program: { ecu: egs, image: a.swfl, size: 64KiB } }
+        - { code: { ecu: egs } }
+        - { program: { ecu: egs, image: b.swfl, size: 64KiB } }
+expect: { egs: { ends: programmed }, steps: { 2: failed } }
+";
+    world(text, &["vci=enet-cable"]).passes();
+}
+
+#[test]
 fn resets_are_counted_whoever_causes_them() {
     let world = world(
         "

@@ -146,3 +146,11 @@ steps: [identify, scan, scan, scan]
 fn faulty(when: &str, what: &str, rest: &str) -> World {
     world(&format!("faults: [{{ when: {when}, do: {what} }}]\n{rest}"), &[])
 }
+
+#[test]
+fn a_tester_that_never_gets_an_address_gives_up() {
+    let steps = "steps: [identify]\nexpect: { steps: { 1: failed } }\n";
+    let world = world(steps, &["network.mechanic.loss=100%"]);
+    world.passes();
+    assert!(world.summary.virtual_s < 900.0, "{}", world.summary.virtual_s);
+}

@@ -180,7 +180,8 @@ impl<'de> de::Deserializer<'de> for Decoder<'de> {
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
         match &self.tree.value {
-            Value::Null => visitor.visit_none(),
+            // A key whose value was forgotten, or is an unset variable, is not one left out.
+            Value::Null => Err(self.unfit(&"a value, or leave the key out")),
             Value::Scalar { .. } | Value::List(_) | Value::Map(_) => visitor.visit_some(self),
         }
     }
@@ -303,6 +304,7 @@ mod tests {
     #[rstest]
     #[case::unknown_key("name: a\ncont: 7\n", "cont")]
     #[case::too_large("name: a\ncount: 256\n", "256")]
+    #[case::nothing("name: a\ncount:\n", "count")]
     #[case::negative("name: a\ncount: -1\n", "-1")]
     #[case::wrong_shape("name: [a]\n", "name")]
     #[case::unknown_choice("name: a\ndeeds: [rst]\n", "rst")]

@@ -1,13 +1,13 @@
 //! The JSON Schema of bridge manifests, for editors.
 
 use schemars::JsonSchema;
-use schemars::generate::SchemaSettings;
 
 use super::{Capability, Installed, Preparation, Role, Version};
+use crate::schema::settings;
 
 /// Returns the JSON Schema of a manifest file.
 pub fn schema() -> serde_json::Value {
-    SchemaSettings::draft07().into_generator().into_root_schema_for::<ManifestFile>().to_value()
+    settings().into_generator().into_root_schema_for::<ManifestFile>().to_value()
 }
 
 /// A bridge under test: how it is started, what it needs, what it claims.
