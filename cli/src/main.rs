@@ -28,8 +28,9 @@ mod select;
 mod transparency;
 mod vehicle;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Parser;
 use tracing::level_filters::LevelFilter;
@@ -52,7 +53,10 @@ fn main() -> ExitCode {
         #[cfg(target_os = "linux")]
         Command::Bridge { role } => bridge::bridge(&role),
     };
-    exit.into()
+    match exit {
+        Exit::AsExpected if LOST.load(Ordering::Relaxed) => Exit::Environment.into(),
+        exit => exit.into(),
+    }
 }
 
 fn schema(of_bridges: bool) -> Exit {
@@ -62,12 +66,21 @@ fn schema(of_bridges: bool) -> Exit {
     say(&text)
 }
 
-/// Prints to standard output; a reader that went away ends the program quietly.
+/// Whether something that was to be printed is lost.
+static LOST: AtomicBool = AtomicBool::new(false);
+
+/// Prints to standard output; a reader that went away has what it wanted, a full disk has not.
 fn say(text: &str) -> Exit {
     let mut out = io::stdout().lock();
     match writeln!(out, "{text}") {
         Ok(()) => Exit::AsExpected,
-        Err(_) => Exit::Environment,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::AsExpected,
+        Err(error) => {
+            if !LOST.swap(true, Ordering::Relaxed) {
+                eprintln!("benchcar: what is printed is lost: {error}");
+            }
+            Exit::Environment
+        }
     }
 }
 
@@ -78,5 +91,10 @@ fn tell_on_stderr(verbose: u8) {
         2 => LevelFilter::DEBUG,
         _ => LevelFilter::TRACE,
     };
-    tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr).without_time().init();
+    tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .without_time()
+        .init();
 }

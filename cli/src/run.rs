@@ -5,6 +5,7 @@ pub mod job;
 pub mod queue;
 
 use std::io::IsTerminal;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -85,34 +86,30 @@ fn tell(args: &RunArgs, terminal: &Terminal, display: &Display, summary: &Summar
 }
 
 fn ending(args: &RunArgs, summaries: &[Summary], trouble: Option<Trouble>, stopped: bool) -> Exit {
-    if let Some(path) = &args.junit {
-        let written = match report::junit(summaries) {
-            Ok(xml) => files::write(path, &xml).map_err(|error| error.to_string()),
-            Err(error) => Err(error.to_string()),
-        };
-        if let Err(error) = written {
-            eprintln!("benchcar: {error}");
-            return Exit::Environment;
-        }
-    }
-    if let Some(trouble) = trouble {
+    let mut exits = Vec::from_iter(summaries.iter().map(|summary| match summary.verdict {
+        Verdict::Pass => Exit::AsExpected,
+        Verdict::Void => Exit::Environment,
+        Verdict::Fail | Verdict::Error => Exit::Failed,
+    }));
+    let unwritten = args.junit.as_ref().and_then(|path| write_junit(path, summaries).err());
+    for trouble in unwritten.into_iter().chain(trouble.map(|trouble| trouble.to_string())) {
         eprintln!("benchcar: {trouble}");
-        return Exit::Environment;
+        exits.push(Exit::Environment);
     }
     if stopped {
         eprintln!("benchcar: interrupted; what was found so far is kept and marked as partial");
         return Exit::Interrupted;
     }
-    let exits = summaries.iter().map(|summary| match summary.verdict {
-        Verdict::Pass => Exit::AsExpected,
-        Verdict::Void => Exit::Environment,
-        Verdict::Fail | Verdict::Error => Exit::Failed,
-    });
     // What failed says more than what shows nothing.
     let rank = |exit: &Exit| {
         [Exit::AsExpected, Exit::Environment, Exit::Failed].iter().position(|known| known == exit)
     };
-    exits.max_by_key(rank).unwrap_or(Exit::AsExpected)
+    exits.into_iter().max_by_key(rank).unwrap_or(Exit::AsExpected)
+}
+
+fn write_junit(path: &Path, summaries: &[Summary]) -> Result<(), String> {
+    let xml = report::junit(summaries).map_err(|error| error.to_string())?;
+    files::write(path, &xml).map_err(|error| error.to_string())
 }
 
 fn no_file(error: &FileError) -> Exit {

@@ -81,6 +81,9 @@ pub fn serve_vehicle(
 }
 
 /// Serves a vehicle until `stop` completes.
+/// The highest standard port of a vehicle, DoIP's.
+const HIGHEST_PORT: u16 = 13_400;
+
 async fn serve_until(
     options: VehicleOptions,
     stop: impl Future<Output = ()>,
@@ -88,7 +91,10 @@ async fn serve_until(
 ) -> Result<Totals, LiveError> {
     let VehicleOptions { vehicle, setup, listen, port_offset, seed } = options;
     let gateway = Gateway::new(&vehicle, setup, seed);
-    let mut driver = Driver::start(Place::new(listen, port_offset), gateway)?;
+    let place = Place::new(listen, port_offset);
+    // Ports may be opened, or spoken to, long after the start.
+    place.port(HIGHEST_PORT)?;
+    let mut driver = Driver::start(place, gateway)?;
     on_event(Happening::Ready { address: listen, ports: driver.open_ports() });
     driver
         .run(stop, |at, gateway, notes| {
