@@ -93,7 +93,10 @@ fn files_in(path: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(path)? {
         let file = entry?.path();
-        if matches!(file.extension().and_then(|e| e.to_str()), Some("yaml" | "yml")) {
+        let is_yaml = matches!(file.extension().and_then(|e| e.to_str()), Some("yaml" | "yml"));
+        // A pipe in a folder would be waited for; one that is named is somebody's wish.
+        let is_stored = |about: fs::Metadata| about.is_file() || about.is_dir();
+        if is_yaml && fs::metadata(&file).map_or(true, is_stored) {
             files.push(file);
         }
     }

@@ -1,5 +1,8 @@
 //! `benchcar vehicle`: the simulated car on this machine's sockets, or on a network port.
 
+use std::fs::File;
+use std::io::{self, Read};
+
 use live::{
     AttachOptions, Happening, LiveError, Note, Plug, VehicleOptions, attach_vehicle, serve_vehicle,
 };
@@ -69,7 +72,7 @@ fn profile(wanted: &str) -> Result<VehicleProfile, String> {
     if VehicleProfile::names().any(|name| name == wanted) {
         return VehicleProfile::named(wanted).map_err(|error| error.to_string());
     }
-    let text = std::fs::read_to_string(wanted).map_err(|error| {
+    let text = read(wanted).map_err(|error| {
         let names: Vec<&str> = VehicleProfile::names().collect();
         let names = names.join(", ");
         format!("{wanted} is neither a vehicle ({names}) nor a file that can be read: {error}")
@@ -78,6 +81,13 @@ fn profile(wanted: &str) -> Result<VehicleProfile, String> {
         (Some(line), Some(column)) => format!("{wanted}:{line}:{column}: {error}"),
         _ => format!("{wanted}: {error}"),
     })
+}
+
+/// Reads as much of a file as tells whether it is too long.
+fn read(file: &str) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(file)?.take(yaml::file::LIMIT as u64 + 1).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 fn refused(error: &LiveError) -> Exit {

@@ -118,6 +118,9 @@ impl fmt::Display for ScenarioError {
 
 impl std::error::Error for ScenarioError {}
 
+/// How many mistakes of one file are drawn: nobody mends more at once.
+const DRAWN: usize = 20;
+
 impl ScenarioErrors {
     /// Drops repetitions; none when there are no errors.
     pub(crate) fn from_list(mut errors: Vec<ScenarioError>) -> Option<Self> {
@@ -132,7 +135,12 @@ impl ScenarioErrors {
 
     /// Draws every error with its line and a caret, for a terminal.
     pub fn render(&self, colour: bool) -> String {
-        self.0.iter().map(|error| error.render(colour)).collect()
+        let mut text: String =
+            self.0.iter().take(DRAWN).map(|error| error.render(colour)).collect();
+        if let Some(more @ 1..) = self.0.len().checked_sub(DRAWN) {
+            text += &format!("… and {more} more in {}\n", self.0[DRAWN].file());
+        }
+        text
     }
 }
 
@@ -172,6 +180,16 @@ mod tests {
         let source = text("car.yaml", "ä: 1\nü: ü2\n");
         let error = ScenarioError::at(&source, 11..13, "no", Some("yes".to_owned()));
         assert_eq!(error.to_string(), "car.yaml:2:4: no; yes");
+    }
+
+    #[test]
+    fn no_more_are_drawn_than_anybody_mends_at_once() {
+        let source = text("car.yaml", &"a: 1\n".repeat(25));
+        let wrong = |n: usize| ScenarioError::at(&source, n * 5..n * 5 + 1, "wrong", None);
+        let errors = ScenarioErrors::from_list((0..25).map(wrong).collect()).unwrap();
+        let drawn = errors.render(false);
+        assert_eq!(drawn.matches("wrong").count(), 20);
+        assert!(drawn.ends_with("… and 5 more in car.yaml\n"), "{drawn}");
     }
 
     #[test]

@@ -53,14 +53,30 @@ impl Tree {
     ///
     /// Says why the text is no YAML, or more of it than any file needs.
     pub fn parse(source: &str, text: usize) -> Result<Self, Mistake> {
-        if let Some(offset) = source.find(|c: char| c.is_control() && !"\t\n\r".contains(c)) {
-            let message = "a control character has no place here";
-            let help = Some("use plain text in UTF-8");
-            return Err(Mistake::new(text, offset..offset + 1, message, help));
+        if let Some(offset) = source.find(is_control) {
+            return Err(control_in(text, offset..offset + 1));
         }
         let raw: Spanned<Raw> = serde_saphyr::from_str_with_options(source, options())
             .map_err(|error| explain(&error, source, text))?;
-        Ok(Grower { source, text }.grow(raw, None))
+        let tree = Grower { source, text }.grow(raw, None);
+        match tree.control() {
+            // Written as an escape: a terminal it is printed on would obey it.
+            Some(span) => Err(control_in(text, span.bytes.clone())),
+            None => Ok(tree),
+        }
+    }
+
+    /// Returns the first scalar or key with a control character in it.
+    fn control(&self) -> Option<&Span> {
+        match &self.value {
+            Value::Null => None,
+            Value::Scalar { text, .. } => is_controlling(text).then_some(&self.span),
+            Value::List(items) => items.iter().find_map(Self::control),
+            Value::Map(entries) => entries.iter().find_map(|(key, tree)| {
+                let own = is_controlling(&key.text).then_some(&key.span);
+                own.or_else(|| tree.control())
+            }),
+        }
     }
 
     /// Returns the node under a key.
@@ -116,6 +132,20 @@ impl Tree {
             Value::Map(_) => "keys with values".to_owned(),
         }
     }
+}
+
+fn control_in(text: usize, bytes: Range<usize>) -> Mistake {
+    let help = Some("use plain text in UTF-8");
+    Mistake::new(text, bytes, "a control character has no place here", help)
+}
+
+fn is_controlling(text: &str) -> bool {
+    text.contains(is_control)
+}
+
+/// Line breaks and tabs aside.
+fn is_control(c: char) -> bool {
+    c.is_control() && !"\t\n\r".contains(c)
 }
 
 /// Cuts what is quoted in messages down to a readable length.
@@ -389,6 +419,8 @@ mod tests {
     #[case::merge_key("a: &x {b: 1}\nc: {<<: *x}\n")]
     #[case::tag("a: !secret 1\n")]
     #[case::control("a: \u{7}\n")]
+    #[case::escaped_control("a: b\nc: \"\\e[31m\"\n")]
+    #[case::escaped_control_in_a_key("\"\\a\": 1\n")]
     #[case::complex_key("? [a, b]\n: 1\n")]
     #[case::bare_quote("a: \"b\nc: d\n")]
     fn broken_yaml_is_explained(#[case] text: &str) {

@@ -34,7 +34,7 @@ serialised_as_text!(ByteSize);
 const QUANTITY: Quantity = Quantity {
     name: "an amount of memory",
     units: &[("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)],
-    usual: "KiB",
+    usual: "B",
     step: "1B",
 };
 
@@ -50,7 +50,7 @@ mod tests {
     #[case::bytes("512B", 512, "512B")]
     #[case::kibibytes("256KiB", 262_144, "256KiB")]
     #[case::fraction("1.5MiB", 1_572_864, "1536KiB")]
-    #[case::zero("0B", 0, "0KiB")]
+    #[case::zero("0B", 0, "0B")]
     fn reads_and_prints(#[case] text: &str, #[case] bytes: u64, #[case] printed: &str) {
         let size: ByteSize = text.parse().unwrap();
         assert_eq!(size, ByteSize(bytes));

@@ -124,9 +124,19 @@ impl Quantity {
             number: number.to_owned(),
             unit: unit.to_owned(),
             quantity: self.name,
-            usual: self.usual,
+            usual: self.meant(unit),
             units: units(),
         })
+    }
+
+    /// The unit that begins most like what was written.
+    fn meant(&self, unit: &str) -> &'static str {
+        let alike = |name: &str| {
+            let pairs = name.bytes().zip(unit.bytes());
+            pairs.take_while(|(known, read)| known.eq_ignore_ascii_case(read)).count()
+        };
+        let best = self.units.iter().map(|(name, _)| *name).max_by_key(|name| alike(name));
+        best.filter(|name| alike(name) > 0).unwrap_or(self.usual)
     }
 
     fn not_a_number(&self, text: &str) -> UnitError {
