@@ -10,6 +10,7 @@ figure and its ratio; exits with 1 when a target is missed.
 """
 
 import argparse
+import contextlib
 import os
 import re
 import shutil
@@ -175,6 +176,17 @@ class Lab:
                 process.kill()
                 process.wait()
             self.running.remove(process)
+        self.end_orphans()
+
+    def end_orphans(self):
+        """Ends what a bridge's program left running: n2n's edge goes on by itself, and on a CPU."""
+        ours = {process.pid for process in self.running}
+        for space in (TECH, RELAY, MECH):
+            for pid in map(int, sh("ip", "netns", "pids", space).split()):
+                if pid not in ours:
+                    print(f"  a process was left behind in {space}")
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
 
     def close(self):
         for process in self.running:
