@@ -1,7 +1,7 @@
 //! SecurityAccess: the placeholder key, seeds, attempts and delays (`uds-and-bmw-ecus.md` §2.5).
 
 use bytes::Bytes;
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, Mac};
 use node::{Instant, Stream};
 use sha2::Sha512;
 use std::time::Duration;

@@ -13,7 +13,7 @@
 //! different values, and both confirmations fail. The technician confirms first, so that a guess
 //! is seen by the mechanic before the guesser knows.
 
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use spake2::{Ed25519Group, Identity, Password, Spake2};
 

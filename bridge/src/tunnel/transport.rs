@@ -10,7 +10,7 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Instant as StdInstant;
 
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, Mac};
 use node::Duration;
 use quinn_proto::congestion::{Controller, ControllerFactory};
 use quinn_proto::crypto::{CryptoError, HmacKey};
