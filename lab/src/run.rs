@@ -116,7 +116,8 @@ pub fn run_on<S: Stage>(
 pub fn not_begun(bench: &Bench, seed: Seed, label: &Label, engine: Engine) -> (Header, Summary) {
     let (mut world, mut nobody) = (bench.world(seed, false), Nobody);
     let run = Run::new(&mut world, bench, seed, &mut nobody);
-    let summary = Summary { engine, ..run.summary(label, &Ending::Stopped) };
+    let summary = run.summary(label, &Ending::Stopped);
+    let summary = Summary { engine, frames: 0, digest: String::new(), ..summary };
     (headed(bench, seed, label, engine, BTreeMap::new()), summary)
 }
 

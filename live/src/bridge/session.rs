@@ -20,7 +20,7 @@ use super::wan::{Arrival, Wan, WanCounts};
 use super::{BridgeError, RelayName};
 use crate::{Alarm, Clock};
 
-/// Frames taken from the LAN port before what they became is sent.
+/// Frames taken from the LAN port in one burst.
 const FRAMES: usize = 64;
 
 /// Rounds before the task lets the runtime look around.
@@ -41,6 +41,7 @@ pub struct Session<M, L> {
     clock: Clock,
     alarm: Alarm,
     arrivals: Vec<Arrival>,
+    burst: Vec<PortInput>,
     status: Status,
     look_at: Instant,
     ended: Option<EndReason>,
@@ -97,6 +98,7 @@ impl<M: Machine, L: Lan> Session<M, L> {
             clock: Clock::start(),
             alarm: Alarm::new()?,
             arrivals: Vec::new(),
+            burst: Vec::new(),
             status: Status::default(),
             look_at: Instant::ZERO + LOOK,
             ended: None,
@@ -239,20 +241,21 @@ impl<M: Machine, L: Lan> Session<M, L> {
         now: Instant,
         observe: &mut impl FnMut(Instant, &Status, Happening<'_>),
     ) -> Result<bool, BridgeError> {
-        for taken in 0..FRAMES {
-            match self.lan.poll(cx) {
-                Poll::Pending => return Ok(taken > 0),
-                Poll::Ready(Err(source)) => return Err(BridgeError::LanGone { source }),
-                Poll::Ready(Ok(input)) => {
-                    if let PortInput::Frame(frame) = &input {
-                        self.status.outbound.add(frame.len());
-                    }
-                    self.machine.handle_lan(now, input);
-                    self.drain(now, observe);
-                }
+        while self.burst.len() < FRAMES
+            && let Poll::Ready(input) = self.lan.poll(cx)
+        {
+            let input = input.map_err(|source| BridgeError::LanGone { source })?;
+            if let PortInput::Frame(frame) = &input {
+                self.status.outbound.add(frame.len());
             }
+            self.burst.push(input);
         }
-        Ok(true)
+        let busy = !self.burst.is_empty();
+        if busy {
+            self.machine.handle_burst(now, self.burst.drain(..));
+            self.drain(now, observe);
+        }
+        Ok(busy)
     }
 
     /// Looks whether addresses changed, and lets the observer see how things stand.

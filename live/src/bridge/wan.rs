@@ -19,7 +19,7 @@ use crate::place::Transport;
 use crate::watched::watched;
 
 /// Messages taken from the kernel by one system call; each may hold many datagrams.
-const MESSAGES: usize = 8;
+const MESSAGES: usize = 32;
 
 /// Room for one message: the longest UDP payload, and some lines of cache more, so that the first
 /// bytes of all messages do not compete for the same lines.
