@@ -10,9 +10,8 @@ use sim_ecus::EcuProfile;
 pub struct Goods {
     /// The profile.
     pub profile: EcuProfile,
-    /// The images the scenario programs into it, by the number of the step, counted from 1; a
-    /// repetition programs several.
-    pub images: BTreeMap<usize, Vec<sim_ecus::image::Image>>,
+    /// The images the scenario programs into it, by name.
+    pub images: BTreeMap<String, sim_ecus::image::Image>,
     /// The same in the tester's terms, and the coding.
     pub tester: TesterEcu,
 }
@@ -23,9 +22,9 @@ pub fn goods(units: &[String], steps: &[Step]) -> BTreeMap<String, Goods> {
         .iter()
         .map(|unit| {
             let profile = crate::catalogue::profile(unit);
-            let mut images = Vec::new();
-            for (index, step) in steps.iter().enumerate() {
-                collect(index + 1, step, unit, &profile, &mut images);
+            let mut images = BTreeMap::new();
+            for step in steps {
+                collect(step, unit, &profile, &mut images);
             }
             (unit.clone(), pack(profile, images))
         })
@@ -33,11 +32,10 @@ pub fn goods(units: &[String], steps: &[Step]) -> BTreeMap<String, Goods> {
 }
 
 fn collect(
-    number: usize,
     step: &Step,
     unit: &str,
     profile: &EcuProfile,
-    images: &mut Vec<(usize, sim_ecus::image::Image)>,
+    images: &mut BTreeMap<String, sim_ecus::image::Image>,
 ) {
     match step {
         Step::Program(program) if program.ecu == unit => {
@@ -47,11 +45,11 @@ fn collect(
             } else {
                 sim_ecus::image::Image::for_profile(profile, &program.image, size)
             };
-            images.push((number, image));
+            images.insert(image.name.clone(), image);
         }
         Step::Repeat(repeat) => {
             for step in &repeat.steps {
-                collect(number, step, unit, profile, images);
+                collect(step, unit, profile, images);
             }
         }
         Step::Identify
@@ -66,23 +64,19 @@ fn collect(
     }
 }
 
-fn pack(profile: EcuProfile, images: Vec<(usize, sim_ecus::image::Image)>) -> Goods {
+fn pack(profile: EcuProfile, images: BTreeMap<String, sim_ecus::image::Image>) -> Goods {
     let coding = sim_ecus::coding::Coding::for_profile(&profile);
     let tester = TesterEcu {
         address: profile.address,
         images: images
             .iter()
-            .map(|(_, image)| (image.name.clone(), in_testers_terms(image)))
+            .map(|(name, image)| (name.clone(), in_testers_terms(image)))
             .collect(),
         coding: Coding { records: coding.entries, stamp: coding.stamp.to_vec().into() },
         reset_time: profile.timing.reset,
         wide_key: profile.security.wide_key,
     };
-    let mut of_steps: BTreeMap<usize, Vec<_>> = BTreeMap::new();
-    for (step, image) in images {
-        of_steps.entry(step).or_default().push(image);
-    }
-    Goods { images: of_steps, profile, tester }
+    Goods { images, profile, tester }
 }
 
 fn in_testers_terms(image: &sim_ecus::image::Image) -> Image {

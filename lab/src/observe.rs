@@ -55,6 +55,10 @@ impl Observed {
             TesterEvent::Progress { done, total, unit, .. } => {
                 self.work = Some((done, total, unit));
             }
+            TesterEvent::Image { ecu, name } => {
+                let text = format!("programs {name} into {}", self.name_of(ecu));
+                note(watch, now, || Event::Note { party: "tester".into(), text });
+            }
             TesterEvent::Exchange(exchange) => self.exchange(now, exchange, watch),
             TesterEvent::Connection(connection) => {
                 let state = connection_in_words(&connection);
@@ -69,6 +73,14 @@ impl Observed {
             TesterEvent::Finished => self.finished = Some(now),
         }
         watch.progress(&self.progress(now));
+    }
+
+    /// Notes that the run ends in the step under way, if one is.
+    pub fn interrupted(&mut self, now: Instant) {
+        if let Some((index, name, since)) = self.begun.take() {
+            let (outcome, virtual_s) = (record::Outcome::Interrupted, seconds(now - since));
+            self.steps.push(StepSummary { index, name, outcome, why: None, virtual_s });
+        }
     }
 
     /// Notes a step that was never begun.

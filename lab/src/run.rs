@@ -12,8 +12,7 @@ use record::summary::seconds;
 use record::{Engine, Event, Failure, FailureKind, FrameFate, Header, Summary, Verdict};
 use scenarios::tester::TesterEvent;
 use scenarios::trigger::Phase;
-use sim_ecus::image::Image;
-use sim_ecus::{Ecu, EcuEvent, EndState, LedgerKind};
+use sim_ecus::{EcuEvent, LedgerKind};
 use sim_gateway::{ResetPhase, VehicleEvent};
 
 use wire::uds::Dtc;
@@ -141,9 +140,10 @@ struct Run<'a, S> {
     faults: Faults,
     later: Vec<(Instant, Later)>,
     observed: Observed,
-    /// The step that last began an erase in each control unit, counted from 1: what it sent is
-    /// what the memory is judged against.
-    erased_in: BTreeMap<String, usize>,
+    /// The image the tester programs into a control unit in this step, by name.
+    meant: BTreeMap<String, String>,
+    /// The image for which each control unit last began an erase: what its memory is judged against.
+    erased_for: BTreeMap<String, String>,
     watch: &'a mut dyn Watch,
 }
 
@@ -159,7 +159,8 @@ impl<'a, S: Stage> Run<'a, S> {
             faults: Faults::new(&scenario.faults, seed),
             later: Vec::new(),
             observed: Observed::new(names.collect(), steps),
-            erased_in: BTreeMap::new(),
+            meant: BTreeMap::new(),
+            erased_for: BTreeMap::new(),
             watch,
         }
     }
@@ -203,7 +204,11 @@ impl<'a, S: Stage> Run<'a, S> {
         while let Some(event) = self.stage.poll_tester() {
             match &event {
                 TesterEvent::StepStarted { index, .. } => {
+                    self.meant.clear();
                     self.faults.happened(now, Happening::Step(*index));
+                }
+                TesterEvent::Image { ecu, name } => {
+                    self.meant.insert(self.observed.name_of(*ecu), name.clone());
                 }
                 TesterEvent::Finished => self.stage.leave_alone(),
                 TesterEvent::Progress { .. }
@@ -232,7 +237,10 @@ impl<'a, S: Stage> Run<'a, S> {
             VehicleEvent::Ecu { name, event } => {
                 if let Some(happening) = happening(name, event) {
                     if let Happening::Erase { phase: Phase::Begins, .. } = happening {
-                        self.erased_in.insert(name.clone(), self.observed.step());
+                        match self.meant.get(name) {
+                            Some(image) => self.erased_for.insert(name.clone(), image.clone()),
+                            None => self.erased_for.remove(name),
+                        };
                     }
                     self.faults.happened(now, happening);
                 }
@@ -339,8 +347,8 @@ impl<'a, S: Stage> Run<'a, S> {
     fn found(&self) -> BTreeMap<String, Found> {
         let units = self.stage.vehicle().ecus().map(|ecu| {
             let goods = self.bench.goods().get(ecu.name());
-            let step = self.erased_in.get(ecu.name());
-            let images = goods.zip(step).and_then(|(goods, step)| goods.images.get(step));
+            let name = self.erased_for.get(ecu.name());
+            let sent = goods.zip(name).and_then(|(goods, name)| goods.images.get(name));
             let count = |wanted: fn(&LedgerKind) -> bool| {
                 ecu.ledger().iter().filter(|entry| wanted(&entry.kind)).count() as u64
             };
@@ -349,7 +357,7 @@ impl<'a, S: Stage> Run<'a, S> {
                 repeated_blocks: count(|kind| {
                     matches!(kind, LedgerKind::Block { repeated: true, .. })
                 }),
-                ends: end_state(ecu, images.map_or(&[], Vec::as_slice)).to_string(),
+                ends: ecu.end_state(sent).to_string(),
                 faults: ecu.fault_memory().into_iter().map(number).collect(),
             };
             (ecu.name().to_owned(), found)
@@ -364,23 +372,13 @@ impl<'a, S: Stage> Run<'a, S> {
         faults.into_iter().map(ToString::to_string).collect()
     }
 
-    /// Names the steps that were never begun.
+    /// Names the step the run ended in, and those that were never begun.
     fn skip_the_rest(&mut self) {
+        self.observed.interrupted(self.stage.now());
         let begun = self.observed.steps.len();
         for index in begun + 1..=self.bench.scenario().steps.len() {
             self.observed.skipped(index);
         }
-    }
-}
-
-/// What became of a unit whose step sent these images: it may hold any of them, and each is whole.
-fn end_state(ecu: &Ecu, sent: &[Image]) -> EndState {
-    let mut ends = sent.iter().map(|image| ecu.end_state(Some(image)));
-    let whole = ends.find(|end| *end != EndState::CorruptAccepted);
-    match (whole, sent) {
-        (Some(end), _) => end,
-        (None, []) => ecu.end_state(None),
-        (None, [..]) => EndState::CorruptAccepted,
     }
 }
 

@@ -172,6 +172,8 @@ pub enum Outcome {
     Failed,
     /// The tester was killed in it.
     Crashed,
+    /// The run ended in it.
+    Interrupted,
     /// It was never begun.
     Skipped,
 }
@@ -183,6 +185,7 @@ impl Outcome {
             Self::Done => "done",
             Self::Failed => "failed",
             Self::Crashed => "crashed",
+            Self::Interrupted => "interrupted",
             Self::Skipped => "skipped",
         }
     }

@@ -1,9 +1,10 @@
 //! Small worlds, run and judged.
 
 use node::Seed;
-use record::{Summary, Verdict};
+use record::{Outcome, Summary, Verdict};
 use rstest::rstest;
 
+use crate::watch::{Progress, Watch};
 use crate::{Bench, Label, Nobody, run};
 
 #[rstest]
@@ -26,6 +27,45 @@ fn a_fault_that_strikes_fails_nothing(#[case] when: &str, #[case] action: &str) 
     assert_eq!((summary.verdict, summary.failures), (Verdict::Pass, Vec::new()));
 }
 
+/// Stops a run once it is in this step.
+struct StopIn {
+    step: usize,
+    is_there: bool,
+}
+
+impl Watch for StopIn {
+    fn progress(&mut self, progress: &Progress<'_>) {
+        self.is_there |= progress.step == self.step;
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.is_there
+    }
+}
+
+#[test]
+fn the_step_a_run_is_stopped_in_is_interrupted_and_later_ones_are_skipped() {
+    let text = "scenario: stopped\nvehicle: g05\n\
+        steps: [identify, { program: { ecu: egs, image: a, size: 64KiB } }, scan]";
+    let mut watch = StopIn { step: 2, is_there: false };
+    let summary = watched(text, &mut watch);
+    assert_eq!((summary.verdict, summary.partial), (Verdict::Error, true));
+    let outcomes: Vec<_> = summary.steps.iter().map(|step| step.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Done, Outcome::Interrupted, Outcome::Skipped]);
+    assert!(summary.steps[1].virtual_s > 0.0);
+}
+
+#[test]
+fn what_a_unit_holds_is_judged_against_the_image_that_was_meant_for_it() {
+    let text = "scenario: two images\nvehicle: g05\nsteps:\n\
+        - repeat:\n    times: 2\n    steps:\n\
+        \x20   - program: { ecu: egs, image: a, size: 16KiB }\n\
+        \x20   - program: { ecu: egs, image: b, size: 32KiB }\n\
+        - code: { ecu: egs }\nexpect: { egs: { ends: programmed } }";
+    let summary = played(text);
+    assert_eq!(summary.verdict, Verdict::Pass, "{:?}", summary.failures);
+}
+
 fn identify(when: &str, action: &str) -> String {
     format!(
         "scenario: a fault\nvehicle: g05\nsteps: [identify]\nfaults: [{{ when: {when}, do: {action} }}]"
@@ -33,8 +73,12 @@ fn identify(when: &str, action: &str) -> String {
 }
 
 fn played(text: &str) -> Summary {
+    watched(text, &mut Nobody)
+}
+
+fn watched(text: &str, watch: &mut dyn Watch) -> Summary {
     let scenario = scenarios::parse("test.yaml", text, &[], &crate::catalogue());
     let bench = Bench::new(scenario.unwrap_or_else(|errors| panic!("{errors}")));
     let [file, repeat, program] = ["test.yaml", "repeat", "test"].map(str::to_owned);
-    run(&bench, Seed(1), &Label { file, repeat, program }, &mut Nobody)
+    run(&bench, Seed(1), &Label { file, repeat, program }, watch)
 }

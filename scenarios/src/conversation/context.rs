@@ -12,7 +12,8 @@ use wire::uds::{Answer as Kind, Nrc, SUPPRESS_POSITIVE_RESPONSE, classify};
 
 use super::{Mailbox, Order, Reply, StepError, Wish};
 use crate::tester::{
-    Answer, BackendFailure, Expect, FUNCTIONAL, Fault, Found, Request, TesterConfig, TesterEcu,
+    Answer, BackendFailure, Expect, FUNCTIONAL, Fault, Found, Image, Request, TesterConfig,
+    TesterEcu,
 };
 use crate::{Interface, TimeRange};
 
@@ -204,6 +205,11 @@ impl Context {
     /// Tells how far the step is.
     pub fn progress(&self, done: u64, total: u64, unit: &'static str) {
         self.mailbox.wish(Wish::Progress { done, total, unit });
+    }
+
+    /// Tells which image is programmed from now on.
+    pub fn image(&self, ecu: u8, image: &Image) {
+        self.mailbox.wish(Wish::Image { ecu, name: image.name.clone() });
     }
 
     /// Tells something to people.

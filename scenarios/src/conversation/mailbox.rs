@@ -57,6 +57,13 @@ pub(crate) enum Wish {
         /// What is counted.
         unit: &'static str,
     },
+    /// Tell which image is programmed from now on.
+    Image {
+        /// Diagnostic address of the control unit.
+        ecu: u8,
+        /// The image's name.
+        name: String,
+    },
     /// Tell something to people.
     Note(String),
 }

@@ -40,6 +40,7 @@ pub(super) async fn program(context: &Context, step: &Program) -> Result<(), Ste
         ecu: step.ecu.clone(),
         image: step.image.clone(),
     })?;
+    context.image(ecu.address, image);
     check_supply(context).await?;
     context.backend(BackendFailure::Plan).await.ok_or(StepError::NoPlan)?;
     let result = match prepare(context, ecu).await {

@@ -191,6 +191,7 @@ impl Tester {
                 let index = index + 1;
                 self.events.push_back(TesterEvent::Progress { index, done, total, unit });
             }
+            Wish::Image { ecu, name } => self.events.push_back(TesterEvent::Image { ecu, name }),
             Wish::Note(text) => self.events.push_back(TesterEvent::Note(text)),
         }
     }

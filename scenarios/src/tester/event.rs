@@ -29,6 +29,13 @@ pub enum TesterEvent {
         /// What is counted, such as `blocks`.
         unit: &'static str,
     },
+    /// A control unit is programmed with this image from now on.
+    Image {
+        /// Its diagnostic address.
+        ecu: u8,
+        /// The image's name, one of [`TesterEcu::images`](super::TesterEcu::images).
+        name: String,
+    },
     /// A request was answered, or given up. A functional request gives one per answer.
     Exchange(Exchange),
     /// The connection to the car came or went.

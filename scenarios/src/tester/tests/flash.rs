@@ -60,6 +60,17 @@ fn programming_follows_the_ladder() {
 }
 
 #[test]
+fn the_image_is_named_before_anything_is_asked_for() {
+    let mut bench = Bench::new(flasher(), PROGRAM);
+    bench.run();
+    let told = |event: &TesterEvent| matches!(event, TesterEvent::Image { .. });
+    let (at, image) = bench.events.iter().find(|(_, event)| told(event)).unwrap().clone();
+    assert_eq!(image, TesterEvent::Image { ecu: 0x18, name: "8hp".to_owned() });
+    let asked = |event: &TesterEvent| matches!(event, TesterEvent::Exchange(_));
+    assert!(at <= bench.events.iter().find(|(_, event)| asked(event)).unwrap().0);
+}
+
+#[test]
 fn progress_counts_blocks() {
     let mut bench = Bench::new(flasher(), PROGRAM);
     bench.run();
