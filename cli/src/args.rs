@@ -250,6 +250,15 @@ pub enum ProtocolArg {
     Doip,
 }
 
+impl From<ProtocolArg> for scenarios::Protocol {
+    fn from(protocol: ProtocolArg) -> Self {
+        match protocol {
+            ProtocolArg::Hsfz => Self::Hsfz,
+            ProtocolArg::Doip => Self::Doip,
+        }
+    }
+}
+
 impl ProtocolArg {
     /// The word used in scenarios.
     pub fn as_str(self) -> &'static str {

@@ -5,14 +5,15 @@ use std::path::PathBuf;
 
 use crate::exit::Exit;
 use crate::say;
-use crate::select::Selection;
+use crate::select::{Selection, Wanted};
 
 /// Checks files and folders; every problem is printed.
 pub fn check(paths: &[PathBuf]) -> Exit {
     let catalogue = lab::catalogue();
     let mut selection = Selection::default();
+    let wanted = Wanted { settings: Vec::new(), protocol: None, catalogue: &catalogue };
     for path in paths {
-        selection.add_path(path, &[], &catalogue);
+        selection.add_path(path, &wanted);
     }
     for selected in &selection.selected {
         say(&format!("{}: ok, {}", selected.file, selected.scenario.title));

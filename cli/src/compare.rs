@@ -18,7 +18,7 @@ use crate::run::job::{self, Job};
 use crate::run::queue::{self, Trouble};
 use crate::run::{confine, stop_on_ctrl_c};
 use crate::say;
-use crate::select::select;
+use crate::select::{Wanted, select};
 pub use vary::Vary;
 use vary::{Choice, choices};
 
@@ -71,7 +71,9 @@ fn plan(args: &CompareArgs) -> Result<Plan, Exit> {
     for choice in choices(&args.vary).map_err(|error| wrong(&error))? {
         let settings: Vec<Setting> = fixed.iter().chain(&choice.settings).cloned().collect();
         let jobs = |live: LiveArgs| {
-            let selection = select(&args.scenarios, &settings, &catalogue);
+            let settings = settings.clone();
+            let wanted = Wanted { settings, protocol: None, catalogue: &catalogue };
+            let selection = select(&args.scenarios, &wanted);
             match complain(&selection) {
                 Exit::AsExpected => {
                     let run = run_args(args, &choice, live);

@@ -4,12 +4,13 @@ use std::fmt::Write;
 
 use crate::exit::Exit;
 use crate::say;
-use crate::select::select;
+use crate::select::{Wanted, select};
 
 /// Prints the library and the vehicles.
 pub fn list() -> Exit {
     let catalogue = lab::catalogue();
-    let selection = select(&[], &[], &catalogue);
+    let wanted = Wanted { settings: Vec::new(), protocol: None, catalogue: &catalogue };
+    let selection = select(&[], &wanted);
     let width = selection.selected.iter().map(|selected| selected.file.len()).max().unwrap_or(0);
     let mut text = String::from("Scenarios (benchcar run NAME):\n\n");
     for selected in &selection.selected {

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use live::Clock;
 use record::{Summary, Verdict};
 use report::Terminal;
-use scenarios::{Manifest, Setting, SettingError};
+use scenarios::{Manifest, Protocol, Setting, SettingError};
 
 use crate::args::RunArgs;
 use crate::check::complain;
@@ -20,7 +20,7 @@ use crate::display::Display;
 use crate::exit::Exit;
 use crate::files::{self, FileError};
 use crate::say;
-use crate::select::select;
+use crate::select::{Wanted, select};
 use job::Job;
 use queue::Trouble;
 
@@ -34,7 +34,13 @@ pub fn run(args: &RunArgs) -> Exit {
             return Exit::BadScenario;
         }
     };
-    let selection = select(&args.scenarios, &settings, &catalogue);
+    let protocol = args.protocol.map(Protocol::from);
+    let wanted = Wanted { settings, protocol, catalogue: &catalogue };
+    let selection = select(&args.scenarios, &wanted);
+    if let (Some(protocol), [_, ..]) = (protocol, &selection.left_out[..]) {
+        let names = selection.left_out.join(", ");
+        eprintln!("benchcar: left out, because their vehicles do not speak {protocol}: {names}");
+    }
     let complaint = complain(&selection);
     if complaint != Exit::AsExpected {
         return complaint;
@@ -70,8 +76,7 @@ pub fn run(args: &RunArgs) -> Exit {
 }
 
 fn settings(args: &RunArgs) -> Result<Vec<Setting>, SettingError> {
-    let protocol = args.protocol.map(|protocol| format!("protocol={}", protocol.as_str()));
-    args.set.iter().chain(&protocol).map(|text| text.parse()).collect()
+    args.set.iter().map(|text| text.parse()).collect()
 }
 
 fn tell(args: &RunArgs, terminal: &Terminal, display: &Display, summary: &Summary) {
@@ -133,7 +138,8 @@ fn workers(args: &RunArgs) -> usize {
     args.jobs.map_or(processors, usize::from)
 }
 
-/// The first Ctrl-C asks runs to stop; the second ends the program.
+/// The first Ctrl-C, or whatever else asks this process to end, asks runs to stop; the second ends
+/// the program.
 pub fn stop_on_ctrl_c() -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);

@@ -3,7 +3,17 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use scenarios::{Catalogue, LIBRARY, Scenario, ScenarioErrors, Setting, Shipped};
+use scenarios::{Catalogue, LIBRARY, Protocol, Scenario, ScenarioErrors, Setting};
+
+/// What is wanted of every scenario, besides what its file says.
+pub struct Wanted<'a> {
+    /// Values that take the place of the file's.
+    pub settings: Vec<Setting>,
+    /// The protocol that takes the place of the file's.
+    pub protocol: Option<Protocol>,
+    /// The vehicles and control units there are.
+    pub catalogue: &'a Catalogue,
+}
 
 /// A scenario and where it came from.
 pub struct Selected {
@@ -18,26 +28,34 @@ pub struct Selected {
 pub struct Selection {
     /// Scenarios that can run.
     pub selected: Vec<Selected>,
+    /// Scenarios among many whose vehicle does not speak the wanted protocol.
+    pub left_out: Vec<String>,
     /// Files that say something wrong.
     pub wrong: Vec<ScenarioErrors>,
     /// Names and paths that mean nothing.
     pub unknown: Vec<String>,
 }
 
-/// Finds and checks what `wanted` means: names in the library, files, folders. Nothing wanted
-/// means the whole library.
-pub fn select(wanted: &[String], settings: &[Setting], catalogue: &Catalogue) -> Selection {
+/// Finds and checks what `words` mean: names in the library, files, folders. No word means the
+/// whole library.
+pub fn select(words: &[String], wanted: &Wanted<'_>) -> Selection {
     let mut selection = Selection::default();
-    if wanted.is_empty() {
+    if words.is_empty() {
         for shipped in LIBRARY {
-            selection.add(shipped, settings, catalogue);
+            let read = |settings: &[Setting]| {
+                scenarios::parse(shipped.file, shipped.text, settings, wanted.catalogue)
+            };
+            selection.add(shipped.name.to_owned(), true, wanted, read);
         }
     }
-    for word in wanted {
+    for word in words {
         if let Some(shipped) = scenarios::shipped(word) {
-            selection.add(&shipped, settings, catalogue);
+            let read = |settings: &[Setting]| {
+                scenarios::parse(shipped.file, shipped.text, settings, wanted.catalogue)
+            };
+            selection.add(shipped.name.to_owned(), false, wanted, read);
         } else {
-            selection.add_path(Path::new(word), settings, catalogue);
+            selection.add_path(Path::new(word), wanted);
         }
     }
     selection
@@ -45,7 +63,7 @@ pub fn select(wanted: &[String], settings: &[Setting], catalogue: &Catalogue) ->
 
 impl Selection {
     /// Adds a file, or every scenario in a folder.
-    pub fn add_path(&mut self, path: &Path, settings: &[Setting], catalogue: &Catalogue) {
+    pub fn add_path(&mut self, path: &Path, wanted: &Wanted<'_>) {
         let files = match files_in(path) {
             Ok(files) => files,
             Err(error) => return self.unknown.push(self.no_such(path, &error.to_string())),
@@ -53,21 +71,32 @@ impl Selection {
         if files.is_empty() {
             self.unknown.push(format!("{}: no *.yaml file in this folder", path.display()));
         }
+        let among_many = files.len() > 1;
         for file in files {
-            let name = file.display().to_string();
-            match scenarios::read(&file, settings, catalogue) {
-                Ok(scenario) => self.selected.push(Selected { file: name, scenario }),
-                Err(errors) => self.wrong.push(errors),
-            }
+            let read = |settings: &[Setting]| scenarios::read(&file, settings, wanted.catalogue);
+            self.add(file.display().to_string(), among_many, wanted, read);
         }
     }
 
-    fn add(&mut self, shipped: &Shipped, settings: &[Setting], catalogue: &Catalogue) {
-        match scenarios::parse(shipped.file, shipped.text, settings, catalogue) {
-            Ok(scenario) => {
-                let file = shipped.name.to_owned();
-                self.selected.push(Selected { file, scenario });
-            }
+    /// Adds one scenario. Among many, one whose vehicle does not speak the wanted protocol is left
+    /// out; one that was named is wrong.
+    fn add(
+        &mut self,
+        file: String,
+        among_many: bool,
+        wanted: &Wanted<'_>,
+        read: impl Fn(&[Setting]) -> Result<Scenario, ScenarioErrors>,
+    ) {
+        let vehicle = read(&wanted.settings).ok().map(|scenario| scenario.vehicle);
+        let spoken = vehicle.and_then(|vehicle| wanted.catalogue.vehicles.get(&vehicle));
+        let is_mute = |protocol| spoken.is_some_and(|facts| !facts.protocols.contains(&protocol));
+        if among_many && wanted.protocol.is_some_and(is_mute) {
+            return self.left_out.push(file);
+        }
+        let asked = wanted.protocol.map(|protocol| format!("protocol={protocol}"));
+        let asked = asked.map(|text| text.parse().expect("a path and a value"));
+        match read(&wanted.settings.iter().cloned().chain(asked).collect::<Vec<_>>()) {
+            Ok(scenario) => self.selected.push(Selected { file, scenario }),
             Err(errors) => self.wrong.push(errors),
         }
     }

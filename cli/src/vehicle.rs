@@ -1,7 +1,7 @@
 //! `benchcar vehicle`: the simulated car on this machine's sockets, or on a network port.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
+use std::path::Path;
 
 use live::{
     AttachOptions, Happening, LiveError, Note, Plug, VehicleOptions, attach_vehicle, serve_vehicle,
@@ -27,6 +27,10 @@ pub fn vehicle(args: &VehicleArgs) -> Exit {
         VehicleProtocolArg::Doip => Protocols::Doip,
         VehicleProtocolArg::Both => Protocols::Both,
     });
+    if let Some(mute) = protocols.and_then(|wanted| vehicle.can_speak.lacks(wanted)) {
+        eprintln!("benchcar: {} does not speak {mute}; leave --protocol out", vehicle.name);
+        return Exit::BadScenario;
+    }
     say(&format!("{}: {}, VIN {}", vehicle.name, vehicle.title, vehicle.vin));
     let setup = Setup { protocols, ..Setup::default() };
     let seed = Seed(args.seed);
@@ -72,7 +76,10 @@ fn profile(wanted: &str) -> Result<VehicleProfile, String> {
     if VehicleProfile::names().any(|name| name == wanted) {
         return VehicleProfile::named(wanted).map_err(|error| error.to_string());
     }
-    let text = read(wanted).map_err(|error| {
+    let bytes = yaml::file::bytes_of(Path::new(wanted)).and_then(|bytes| {
+        String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    });
+    let text = bytes.map_err(|error| {
         let names: Vec<&str> = VehicleProfile::names().collect();
         let names = names.join(", ");
         format!("{wanted} is neither a vehicle ({names}) nor a file that can be read: {error}")
@@ -81,13 +88,6 @@ fn profile(wanted: &str) -> Result<VehicleProfile, String> {
         (Some(line), Some(column)) => format!("{wanted}:{line}:{column}: {error}"),
         _ => format!("{wanted}: {error}"),
     })
-}
-
-/// Reads as much of a file as tells whether it is too long.
-fn read(file: &str) -> io::Result<String> {
-    let mut text = String::new();
-    File::open(file)?.take(yaml::file::LIMIT as u64 + 1).read_to_string(&mut text)?;
-    Ok(text)
 }
 
 fn refused(error: &LiveError) -> Exit {

@@ -1,7 +1,5 @@
 //! Reading a scenario: text, settings, tree, types, checks; every mistake with its place.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -37,9 +35,7 @@ pub(crate) fn bytes_of(path: &Path, subject: &str) -> Result<(String, Vec<u8>), 
             ScenarioError::about(&file, format!("this is a folder, not a {subject}")).into()
         );
     }
-    let mut bytes = Vec::new();
-    let limit = LIMIT as u64 + 1;
-    File::open(path).and_then(|f| f.take(limit).read_to_end(&mut bytes)).map_err(failed)?;
+    let bytes = yaml::file::bytes_of(path).map_err(failed)?;
     Ok((file, bytes))
 }
 
@@ -118,7 +114,8 @@ impl Reader {
         let source = |name: &str, text: &str| {
             Arc::new(SourceText { name: name.to_owned(), text: text.to_owned() })
         };
-        let settings = settings.iter().map(|setting| source("--set", setting.as_str()));
+        let settings =
+            settings.iter().map(|setting| source(&format!("{file} --set"), setting.as_str()));
         let sources = std::iter::once(source(file, text)).chain(settings).collect();
         Self { sources, subject, errors: Vec::new() }
     }

@@ -125,6 +125,15 @@ impl Protocols {
     pub fn doip(self) -> bool {
         matches!(self, Self::Doip | Self::Both)
     }
+
+    /// Returns what of `wanted` is not among these, in words.
+    pub fn lacks(self, wanted: Self) -> Option<&'static str> {
+        match (wanted.hsfz() && !self.hsfz(), wanted.doip() && !self.doip()) {
+            (true, _) => Some("HSFZ"),
+            (false, true) => Some("DoIP"),
+            (false, false) => None,
+        }
+    }
 }
 
 impl VehicleProfile {

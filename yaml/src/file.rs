@@ -1,6 +1,9 @@
 //! A whole file into a type, or what is wrong with it, with line and column.
 
 use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
@@ -11,6 +14,17 @@ use crate::tree::Tree;
 
 /// The most bytes a file may have.
 pub const LIMIT: usize = 256 * 1024;
+
+/// Reads as much of a file as tells whether it has more than [`LIMIT`] bytes.
+///
+/// # Errors
+///
+/// Returns what the system says.
+pub fn bytes_of(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(LIMIT as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
 
 /// What is wrong with a file, and where.
 ///
@@ -123,5 +137,11 @@ mod tests {
         let largest = format!("doors: 5{}", " ".repeat(LIMIT - 8));
         assert!(from_str::<Car>(&largest).is_ok());
         assert!(from_str::<Car>(&(largest + " ")).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_without_end_is_read_to_just_beyond_the_limit() {
+        assert_eq!(bytes_of(Path::new("/dev/zero")).unwrap().len(), LIMIT + 1);
     }
 }

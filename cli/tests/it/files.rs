@@ -80,6 +80,15 @@ fn a_folder_that_cannot_be_made_ends_with_3_before_anything_runs() {
 }
 
 #[test]
+fn a_failed_run_says_more_than_a_junit_file_that_cannot_be_written() {
+    let path = folder("a-failed-run").join("no-folder").join("junit.xml");
+    let fails = ["--set", "expect.duration=< 1s", "--junit", path.to_str().unwrap()];
+    let ended = benchcar(&[&["run", "diagnosis-no-bridge"], &fails[..]].concat());
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert!(ended.err.contains("junit.xml"), "{}", ended.err);
+}
+
+#[test]
 fn a_junit_file_that_cannot_be_written_ends_with_3() {
     let folder = folder("a-junit-file-that-cannot-be-written");
     let path = folder.join("missing/results.xml");

@@ -1,4 +1,4 @@
-//! Ctrl-C.
+//! Ctrl-C, and the other ways to ask a run to end.
 #![cfg(unix)]
 
 use std::fs::{self, File};
@@ -6,7 +6,8 @@ use std::io::BufReader;
 
 use live::Clock;
 use node::{Duration, Instant};
-use record::{Record, Summary, Verdict};
+use record::{Outcome, Record, Summary, Verdict};
+use rstest::rstest;
 
 use crate::command::{ended, file, folder, signal, start, wait_for};
 
@@ -17,9 +18,12 @@ vehicle: g05
 steps: [identify, { repeat: { times: 10000, steps: [scan] } }]
 ";
 
-#[test]
-fn an_interrupted_run_ends_soon_with_130_and_keeps_what_it_found() {
-    let folder = folder("interrupted");
+#[rstest]
+#[case::ctrl_c("INT")]
+#[case::a_job_that_is_cancelled("TERM")]
+#[case::a_terminal_that_is_closed("HUP")]
+fn an_interrupted_run_ends_soon_with_130_and_keeps_what_it_found(#[case] name: &str) {
+    let folder = folder(&format!("interrupted-{name}"));
     let path = file(&folder, "long.yaml", LONG);
     let records = folder.join("records");
     let keep = ["--record", records.to_str().unwrap()];
@@ -28,7 +32,7 @@ fn an_interrupted_run_ends_soon_with_130_and_keeps_what_it_found() {
     );
     let first = records.join("long-seed1.partial.ndjson");
     wait_for("record", || fs::metadata(&first).ok());
-    signal(child.id(), "INT");
+    signal(child.id(), name);
     let clock = Clock::start();
     let ended = ended(child);
     let took = clock.now() - Instant::ZERO;
@@ -40,6 +44,7 @@ fn an_interrupted_run_ends_soon_with_130_and_keeps_what_it_found() {
     let last = told.last().expect("the run under way is told");
     assert!(last.partial);
     assert_eq!(last.verdict, Verdict::Error);
+    assert_eq!(last.steps.last().unwrap().outcome, Outcome::Interrupted, "{:?}", last.steps);
     let path = records.join(format!("long-seed{}.ndjson", last.seed));
     let record = Record::read(BufReader::new(File::open(path).unwrap())).unwrap();
     assert!(record.is_partial());

@@ -151,6 +151,43 @@ fn the_printed_command_repeats_the_run_with_the_same_digest() {
     assert_ne!(other.digest, first.digest, "without the loss it is another run");
 }
 
+#[test]
+fn what_cannot_speak_the_wanted_protocol_is_left_out_of_many_and_named() {
+    let folder = folder("left-out");
+    let text = |vehicle| format!("scenario: {vehicle}\nvehicle: {vehicle}\nsteps: [identify]\n");
+    let old = file(&folder, "old.yaml", &text("f30"));
+    file(&folder, "new.yaml", &text("g05"));
+    let many = benchcar(&["run", folder.to_str().unwrap(), "--protocol", "doip"]);
+    assert_eq!(many.code, 0, "{many:?}");
+    assert!(many.out.contains("1 run: 1 passed"), "{}", many.out);
+    let told = format!("left out, because their vehicles do not speak doip: {old}");
+    assert!(many.err.contains(&told), "{}", many.err);
+    let named = benchcar(&["run", &old, "--protocol", "doip"]);
+    assert_eq!(named.code, 2, "what was named is not left out: {named:?}");
+    assert!(named.err.contains(&format!("{old} --set:1:10")), "{}", named.err);
+    assert!(named.err.contains("does not speak doip"), "{}", named.err);
+}
+
+#[cfg(target_os = "linux")]
+#[rstest]
+#[case::summary("")]
+#[case::json("--json")]
+fn results_that_cannot_be_printed_end_with_3(#[case] form: &str) {
+    let ended = shell(&format!("benchcar run {QUICK} {form} >/dev/full"));
+    assert_eq!(ended.code, 3, "{ended:?}");
+    assert!(ended.err.starts_with("benchcar: "), "{}", ended.err);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_in_a_folder_is_not_waited_for() {
+    let folder = folder("a-pipe");
+    let made = shell(&format!("mkfifo '{}'", folder.join("pipe.yaml").display()));
+    assert_eq!(made.code, 0, "{made:?}");
+    let ended = benchcar(&["run", folder.to_str().unwrap()]);
+    assert_eq!(ended.code, 4, "{ended:?}");
+}
+
 /// The only result of a run that ends as expected.
 fn one(args: &[&str]) -> Summary {
     let ended = benchcar(args);

@@ -4,6 +4,8 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
+use rstest::rstest;
+
 use crate::command::{PATIENCE, benchcar, ended, signal, start};
 
 const HSFZ: u16 = 6801;
@@ -24,6 +26,20 @@ fn an_unknown_vehicle_ends_with_2_and_the_known_ones() {
     let ended = benchcar(&["vehicle", "--vehicle", "g99"]);
     assert_eq!(ended.code, 2, "{ended:?}");
     assert!(ended.err.contains("g05"), "{}", ended.err);
+}
+
+#[rstest]
+#[case::a_port_beyond_the_last(&["--port-offset", "60000"], "port-offset")]
+#[case::a_protocol_the_car_lacks(
+    &["--vehicle", "f20", "--protocol", "doip"],
+    "f20 does not speak DoIP; leave --protocol out"
+)]
+#[case::a_file_without_end(&["--vehicle", "/dev/zero"], "262144 bytes at most")]
+#[case::bytes_that_are_no_text(&["--vehicle", "/proc/self/exe"], "/proc/self/exe")]
+fn what_cannot_be_served_ends_at_once_and_says_why(#[case] args: &[&str], #[case] said: &str) {
+    let ended = benchcar(&[&["vehicle"], args].concat());
+    assert!([2, 3].contains(&ended.code), "{ended:?}");
+    assert!(ended.err.contains(said), "{}", ended.err);
 }
 
 #[test]
