@@ -71,8 +71,20 @@ pub struct Nrc(pub u8);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DtcNumber(pub u32);
 
-text_type!(Nrc, "Nrc", r"^[0-9A-Fa-f]{2}$", "a negative response code such as `22`");
-text_type!(DtcNumber, "Dtc", r"^[0-9A-Fa-f]{6}$", "a fault number such as `4F8001`");
+text_type!(
+    Nrc,
+    "Nrc",
+    r"^[0-9A-Fa-f]{2}$",
+    "a negative response code such as `22`",
+    ["string", "number"]
+);
+text_type!(
+    DtcNumber,
+    "Dtc",
+    r"^[0-9A-Fa-f]{6}$",
+    "a fault number such as `4F8001`",
+    ["string", "number"]
+);
 
 /// Why a text is no number of its kind.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -29,13 +29,20 @@ pub enum Expected {
     Silence,
 }
 
-text_type!(HexBytes, "HexBytes", r"^\s*([0-9A-Fa-f]{2}\s*)+$", "bytes in hex such as `22 F1 90`");
+text_type!(
+    HexBytes,
+    "HexBytes",
+    r"^\s*([0-9A-Fa-f]{2}\s*)+$",
+    "bytes in hex such as `22 F1 90`",
+    ["string", "number"]
+);
 
 text_type!(
     Expected,
     "Expected",
     r"^\s*(silence|([0-9A-Fa-f?]{2}\s*)+)$",
-    "the beginning of an answer in hex such as `62 F1 ??`, where `?` is any digit, or `silence`"
+    "the beginning of an answer in hex such as `62 F1 ??`, where `?` is any digit, or `silence`",
+    ["string", "number"]
 );
 
 /// Why a text is not hex.

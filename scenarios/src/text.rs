@@ -2,9 +2,13 @@
 
 /// Implements `Deserialize`, `Serialize` and `JsonSchema` for a type with `FromStr` and `Display`.
 ///
-/// The error of `FromStr` is what people read; the pattern is what editors check.
+/// The error of `FromStr` is what people read; the pattern is what editors check. `$json` are the
+/// types an editor may take the text for: `22` is a number to those who do not know better.
 macro_rules! text_type {
     ($type:ty, $name:literal, $pattern:literal, $forms:literal) => {
+        $crate::text::text_type!($type, $name, $pattern, $forms, "string");
+    };
+    ($type:ty, $name:literal, $pattern:literal, $forms:literal, $json:tt) => {
         impl<'de> serde::Deserialize<'de> for $type {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 struct Visitor;
@@ -36,7 +40,7 @@ macro_rules! text_type {
 
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
                 schemars::json_schema!({
-                    "type": "string",
+                    "type": $json,
                     "pattern": $pattern,
                     "description": $forms,
                 })
