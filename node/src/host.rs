@@ -13,6 +13,7 @@
 
 mod addressing;
 mod arp;
+mod checksum;
 mod clock;
 mod device;
 mod dhcp;

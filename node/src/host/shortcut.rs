@@ -9,21 +9,23 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
-use bytes::BytesMut;
-use smoltcp::phy::ChecksumCapabilities;
-use smoltcp::wire::{
-    EthernetAddress, EthernetFrame, EthernetProtocol, EthernetRepr, IpAddress, IpProtocol,
-    Ipv4Packet, Ipv4Repr, UdpPacket, UdpRepr,
-};
+use bytes::Buf;
 
 use super::addressing::Held;
 use super::arp::Claim;
+use super::checksum::{checksum, sum};
 use crate::{Frame, Instant};
 
 const ETHERNET: usize = 14;
 const IPV4: usize = 20;
 const UDP: usize = 8;
 const HEADERS: usize = ETHERNET + IPV4 + UDP;
+/// IPv4 over Ethernet; version 4, five words of header, no wishes.
+const PLAIN: [u8; 4] = [0x08, 0x00, 0x45, 0x00];
+const DONT_FRAGMENT: [u8; 2] = [0x40, 0x00];
+/// More fragments follow, or this is not the first.
+const FRAGMENT: u16 = 0x3FFF;
+const PROTOCOL_UDP: u8 = 17;
 /// How long a neighbour is known after it was last heard, as long as common stacks hold it.
 const REACHABLE: Duration = Duration::from_secs(30);
 /// How many neighbours are known at most; the rest go through smoltcp.
@@ -32,7 +34,7 @@ const NEIGHBOURS: usize = 256;
 /// What a host needs to know to send to its neighbours, and to know itself addressed.
 #[derive(Debug)]
 pub struct Shortcut {
-    mac: EthernetAddress,
+    mac: [u8; 6],
     mtu: usize,
     hop_limit: u8,
     held: Option<Held>,
@@ -41,7 +43,7 @@ pub struct Shortcut {
 
 #[derive(Clone, Copy, Debug)]
 struct Neighbour {
-    mac: EthernetAddress,
+    mac: [u8; 6],
     heard: Instant,
 }
 
@@ -59,7 +61,6 @@ pub struct Arrived {
 impl Shortcut {
     /// Makes a host that knows nobody; `mtu` is the largest IP packet in bytes.
     pub fn new(mac: [u8; 6], mtu: usize, hop_limit: u8) -> Self {
-        let mac = EthernetAddress(mac);
         Self { mac, mtu, hop_limit, held: None, neighbours: BTreeMap::new() }
     }
 
@@ -75,43 +76,56 @@ impl Shortcut {
         let is_new = !self.neighbours.contains_key(&claim.sender);
         let is_asked = claim.target == held.address && is_on_link(held, claim.sender);
         if is_asked && !(is_new && self.neighbours.len() == NEIGHBOURS) {
-            let mac = EthernetAddress(claim.mac);
-            self.neighbours.insert(claim.sender, Neighbour { mac, heard: now });
+            self.neighbours.insert(claim.sender, Neighbour { mac: claim.mac, heard: now });
         }
     }
 
-    /// Reads a datagram for this host; `None` for whatever smoltcp has to look at.
+    /// Reads a datagram for this host; hands back whatever smoltcp has to look at.
     pub fn receive(
         &mut self,
         now: Instant,
-        frame: &Frame,
+        mut frame: Frame,
         is_bound: impl FnOnce(u16) -> bool,
-    ) -> Option<Arrived> {
-        let address = self.held?.address;
-        let ethernet = EthernetFrame::new_checked(&frame[..]).ok()?;
-        if ethernet.dst_addr() != self.mac || ethernet.ethertype() != EthernetProtocol::Ipv4 {
-            return None;
-        }
-        let ip = Ipv4Packet::new_checked(ethernet.payload()).ok()?;
-        let is_plain = usize::from(ip.header_len()) == IPV4
-            && !ip.more_frags()
-            && ip.frag_offset() == 0
-            && ip.next_header() == IpProtocol::Udp;
-        if !is_plain || ip.dst_addr() != address || !ip.verify_checksum() {
-            return None;
-        }
-        let udp = UdpPacket::new_checked(ip.payload()).ok()?;
-        let (source, port) = (ip.src_addr(), udp.dst_port());
-        let is_intact = udp.verify_checksum(&source.into(), &address.into());
-        if !is_intact || udp.src_port() == 0 || !is_bound(port) {
-            return None;
-        }
-        let neighbour = self.neighbours.get_mut(&source)?;
-        if neighbour.mac == ethernet.src_addr() {
+    ) -> Result<Arrived, Frame> {
+        let Some((source, port, length)) = self.plain(&frame).filter(|to| is_bound(to.1)) else {
+            return Err(frame);
+        };
+        let Some(neighbour) = self.neighbours.get_mut(source.ip()) else {
+            return Err(frame);
+        };
+        if neighbour.mac == frame[6..12] {
             neighbour.heard = now;
         }
-        let data = frame.slice(HEADERS..HEADERS + udp.payload().len());
-        Some(Arrived { port, peer: SocketAddrV4::new(source, udp.src_port()), data })
+        frame.advance(HEADERS);
+        frame.truncate(length);
+        Ok(Arrived { port, peer: source, data: frame })
+    }
+
+    /// Returns source, port and length of an intact datagram that is for this host.
+    fn plain(&self, frame: &[u8]) -> Option<(SocketAddrV4, u16, usize)> {
+        let address = self.held?.address;
+        let headers = frame.first_chunk::<HEADERS>()?;
+        let word = |at: usize| u16::from_be_bytes([headers[at], headers[at + 1]]);
+        let (packet, datagram) = (usize::from(word(16)), usize::from(word(38)));
+        let is_plain = headers[..6] == self.mac
+            && headers[12..15] == PLAIN[..3]
+            && word(20) & FRAGMENT == 0
+            && headers[23] == PROTOCOL_UDP
+            && headers[30..34] == address.octets()
+            && ETHERNET + packet <= frame.len()
+            && datagram >= UDP
+            && IPV4 + datagram <= packet;
+        if !is_plain || checksum(sum(&headers[ETHERNET..34])) != [0; 2] {
+            return None;
+        }
+        let pseudo = sum(&headers[26..34]) + sum(&[0, PROTOCOL_UDP, headers[38], headers[39]]);
+        let whole = pseudo + sum(&frame[34..34 + datagram]);
+        if word(40) != 0 && checksum(whole) != [0; 2] {
+            return None;
+        }
+        let [a, b, c, d] = [headers[26], headers[27], headers[28], headers[29]];
+        let source = SocketAddrV4::new(Ipv4Addr::new(a, b, c, d), word(34));
+        (source.port() != 0).then_some((source, word(36), datagram - UDP))
     }
 
     /// Makes the frame of a datagram; `None` when smoltcp has to find the way.
@@ -124,39 +138,36 @@ impl Shortcut {
     ) -> Option<Frame> {
         let held = self.held?;
         let neighbour = self.neighbours.get(peer.ip())?;
-        if now - neighbour.heard > REACHABLE || IPV4 + UDP + data.len() > self.mtu {
+        let packet = IPV4 + UDP + data.len();
+        if now - neighbour.heard > REACHABLE || packet > self.mtu {
             return None;
         }
-        let (source, target) = (held.address, *peer.ip());
-        let checksums = ChecksumCapabilities::default();
-        let mut bytes = BytesMut::with_capacity(HEADERS + data.len());
-        bytes.extend_from_slice(&[0; HEADERS]);
-        bytes.extend_from_slice(data);
-        let mut ethernet = EthernetFrame::new_unchecked(&mut bytes[..]);
-        EthernetRepr {
-            src_addr: self.mac,
-            dst_addr: neighbour.mac,
-            ethertype: EthernetProtocol::Ipv4,
-        }
-        .emit(&mut ethernet);
-        let mut ip = Ipv4Packet::new_unchecked(ethernet.payload_mut());
-        Ipv4Repr {
-            src_addr: source,
-            dst_addr: target,
-            next_header: IpProtocol::Udp,
-            payload_len: UDP + data.len(),
-            hop_limit: self.hop_limit,
-        }
-        .emit(&mut ip, &checksums);
-        UdpRepr { src_port: port, dst_port: peer.port() }.emit(
-            &mut UdpPacket::new_unchecked(ip.payload_mut()),
-            &IpAddress::Ipv4(source),
-            &IpAddress::Ipv4(target),
-            data.len(),
-            |_| {}, // the payload is there
-            &checksums,
-        );
-        Some(bytes.freeze())
+        let length = ((UDP + data.len()) as u16).to_be_bytes();
+        let mut headers = [0; HEADERS];
+        headers[..6].copy_from_slice(&neighbour.mac);
+        headers[6..12].copy_from_slice(&self.mac);
+        headers[12..16].copy_from_slice(&PLAIN);
+        headers[16..18].copy_from_slice(&(packet as u16).to_be_bytes());
+        headers[20..22].copy_from_slice(&DONT_FRAGMENT);
+        headers[22..24].copy_from_slice(&[self.hop_limit, PROTOCOL_UDP]);
+        headers[26..30].copy_from_slice(&held.address.octets());
+        headers[30..34].copy_from_slice(&peer.ip().octets());
+        headers[34..36].copy_from_slice(&port.to_be_bytes());
+        headers[36..38].copy_from_slice(&peer.port().to_be_bytes());
+        headers[38..40].copy_from_slice(&length);
+        let ip = checksum(sum(&headers[ETHERNET..34]));
+        headers[24..26].copy_from_slice(&ip);
+        let pseudo = sum(&headers[26..34]) + sum(&[0, PROTOCOL_UDP, length[0], length[1]]);
+        let udp = match checksum(pseudo + sum(&headers[34..]) + sum(data)) {
+            // Zero would say that there is none.
+            [0, 0] => [0xFF, 0xFF],
+            udp => udp,
+        };
+        headers[40..].copy_from_slice(&udp);
+        let mut frame = Vec::with_capacity(HEADERS + data.len());
+        frame.extend_from_slice(&headers);
+        frame.extend_from_slice(data);
+        Some(frame.into())
     }
 }
 
@@ -169,6 +180,11 @@ fn is_on_link(held: Held, other: Ipv4Addr) -> bool {
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
+    use smoltcp::phy::ChecksumCapabilities;
+    use smoltcp::wire::{
+        EthernetAddress, EthernetFrame, EthernetProtocol, EthernetRepr, IpAddress, IpProtocol,
+        Ipv4Packet, Ipv4Repr, UdpPacket, UdpRepr,
+    };
 
     use super::*;
 
@@ -199,9 +215,65 @@ mod tests {
     #[test]
     fn a_datagram_arrives_as_it_was_sent() {
         let (mut near, mut far) = pair();
-        let arrived = far.receive(NOW, &sent(&mut near), |port| port == 9);
+        let arrived = far.receive(NOW, sent(&mut near), |port| port == 9);
         let data = Frame::from_static(b"hello");
-        assert_eq!(arrived, Some(Arrived { port: 9, peer: SocketAddrV4::new(NEAR, 7), data }));
+        assert_eq!(arrived, Ok(Arrived { port: 9, peer: SocketAddrV4::new(NEAR, 7), data }));
+    }
+
+    #[rstest]
+    fn what_pads_a_frame_is_no_data(#[values(true, false)] is_longer: bool) {
+        let (mut near, mut far) = pair();
+        let mut bytes = sent(&mut near).to_vec();
+        bytes.resize(if is_longer { 60 } else { bytes.len() - 1 }, 0);
+        let arrived = far.receive(NOW, bytes.into(), |port| port == 9).ok();
+        let data = arrived.map(|arrived| arrived.data);
+        assert_eq!(data.as_deref(), is_longer.then_some(&b"hello"[..]));
+    }
+
+    #[rstest]
+    fn it_is_the_frame_smoltcp_would_make(#[values(0, 1, 2, 3, 4, 5, 999, 1472)] length: usize) {
+        let (mut near, _) = pair();
+        for fill in [0, 1, 0xFF] {
+            let data = vec![fill; length];
+            let frame = near.send(NOW, 7, SocketAddrV4::new(FAR, 9), &data);
+            assert_eq!(frame.as_deref(), Some(&by_smoltcp(&data)[..]));
+        }
+    }
+
+    #[test]
+    fn a_checksum_of_zero_is_written_as_ones() {
+        let (mut near, _) = pair();
+        let to = SocketAddrV4::new(FAR, 9);
+        let right = |data: &[u8]| by_smoltcp(data)[40..42] == [0xFF, 0xFF];
+        let data = (0..=u16::MAX).map(u16::to_be_bytes).find(|data| right(data));
+        let data = data.expect("some word makes the sum zero");
+        assert_eq!(near.send(NOW, 7, to, &data).as_deref(), Some(&by_smoltcp(&data)[..]));
+    }
+
+    fn by_smoltcp(data: &[u8]) -> Vec<u8> {
+        let checksums = ChecksumCapabilities::default();
+        let mut bytes = vec![0; HEADERS + data.len()];
+        let mut ethernet = EthernetFrame::new_unchecked(&mut bytes[..]);
+        let (src_addr, dst_addr) = (EthernetAddress(NEAR_MAC), EthernetAddress(FAR_MAC));
+        EthernetRepr { src_addr, dst_addr, ethertype: EthernetProtocol::Ipv4 }.emit(&mut ethernet);
+        let mut ip = Ipv4Packet::new_unchecked(ethernet.payload_mut());
+        let ip_repr = Ipv4Repr {
+            src_addr: NEAR,
+            dst_addr: FAR,
+            next_header: IpProtocol::Udp,
+            payload_len: UDP + data.len(),
+            hop_limit: 64,
+        };
+        ip_repr.emit(&mut ip, &checksums);
+        UdpRepr { src_port: 7, dst_port: 9 }.emit(
+            &mut UdpPacket::new_unchecked(ip.payload_mut()),
+            &IpAddress::Ipv4(NEAR),
+            &IpAddress::Ipv4(FAR),
+            data.len(),
+            |payload| payload.copy_from_slice(data),
+            &checksums,
+        );
+        bytes
     }
 
     #[rstest]
@@ -211,13 +283,15 @@ mod tests {
         let (mut near, mut far) = pair();
         let mut bytes = sent(&mut near).to_vec();
         bytes[at] ^= 1;
-        assert_eq!(far.receive(NOW, &bytes.into(), |port| port == 9), None);
+        let frame = Frame::from(bytes);
+        assert_eq!(far.receive(NOW, frame.clone(), |port| port == 9), Err(frame));
     }
 
     #[test]
     fn a_closed_port_is_left_to_smoltcp() {
         let (mut near, mut far) = pair();
-        assert_eq!(far.receive(NOW, &sent(&mut near), |_| false), None);
+        let frame = sent(&mut near);
+        assert_eq!(far.receive(NOW, frame.clone(), |_| false), Err(frame));
     }
 
     #[rstest]

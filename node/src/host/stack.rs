@@ -97,11 +97,13 @@ impl Stack {
     /// Takes a frame that arrived; [`Stack::poll`] works on what is not a known peer's datagram.
     pub fn receive(&mut self, now: Instant, frame: Frame) {
         let datagrams = &self.datagrams;
-        let arrived = self.shortcut.receive(now, &frame, |port| datagrams.is_bound(port));
-        if let Some(Arrived { port: local_port, peer, data }) = arrived {
-            self.events.push_back(SocketEvent::Datagram { local_port, peer, data });
-            return;
-        }
+        let frame = match self.shortcut.receive(now, frame, |port| datagrams.is_bound(port)) {
+            Ok(Arrived { port: local_port, peer, data }) => {
+                self.events.push_back(SocketEvent::Datagram { local_port, peer, data });
+                return;
+            }
+            Err(frame) => frame,
+        };
         if arp::is_arp(&frame) {
             self.claims.extend(arp::parse(&frame));
         }
