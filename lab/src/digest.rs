@@ -3,7 +3,7 @@
 use std::fmt;
 
 use node::Instant;
-use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+use twox_hash::XxHash3_64;
 
 /// The digest of a run: every frame that entered a link, with the link and the time.
 ///
@@ -17,8 +17,8 @@ impl Digest {
         let mut entry = [0; 17];
         entry[0] = link;
         entry[1..9].copy_from_slice(&now.as_nanos().to_le_bytes());
-        entry[9..].copy_from_slice(&xxh3_64(frame).to_le_bytes());
-        self.0 = xxh3_64_with_seed(&entry, self.0);
+        entry[9..].copy_from_slice(&XxHash3_64::oneshot(frame).to_le_bytes());
+        self.0 = XxHash3_64::oneshot_with_seed(self.0, &entry);
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
-use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
+use twox_hash::{XxHash3_64, XxHash3_128};
 
 /// The one number everything random in a run is drawn from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,8 +16,8 @@ impl Seed {
     /// Streams of different purposes are independent: drawing more from one changes no other.
     pub fn stream(self, purpose: &str) -> Stream {
         let mut key = [0; 32];
-        let low = xxh3_128_with_seed(purpose.as_bytes(), self.0);
-        let high = xxh3_128_with_seed(purpose.as_bytes(), !self.0);
+        let low = XxHash3_128::oneshot_with_seed(self.0, purpose.as_bytes());
+        let high = XxHash3_128::oneshot_with_seed(!self.0, purpose.as_bytes());
         key[..16].copy_from_slice(&low.to_le_bytes());
         key[16..].copy_from_slice(&high.to_le_bytes());
         Stream(ChaCha8Rng::from_seed(key))
@@ -25,7 +25,7 @@ impl Seed {
 
     /// Returns the seed of a part of the world, such as `"wan/technician/up"`.
     pub fn child(self, name: &str) -> Self {
-        Self(xxh3_64_with_seed(name.as_bytes(), self.0))
+        Self(XxHash3_64::oneshot_with_seed(self.0, name.as_bytes()))
     }
 }
 

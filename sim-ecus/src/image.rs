@@ -3,7 +3,7 @@
 use std::fmt;
 
 use bytes::Bytes;
-use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
+use twox_hash::{XxHash3_64, XxHash3_128};
 
 use crate::profile::{EcuProfile, FlashBlock};
 use crate::software::SgbmId;
@@ -70,7 +70,7 @@ impl Image {
 
 impl Segment {
     fn for_block(block: &FlashBlock, name: &str, size: usize) -> Self {
-        let [sub, patch, ..] = xxh3_64(name.as_bytes()).to_be_bytes();
+        let [sub, patch, ..] = XxHash3_64::oneshot(name.as_bytes()).to_be_bytes();
         let main = block.software.version[0].wrapping_add(1);
         let software = SgbmId { version: [main, sub % 100, patch % 100], ..block.software };
         let data = content(name, block.address, size, software);
@@ -90,8 +90,8 @@ fn content(name: &str, address: u32, size: usize, software: SgbmId) -> Vec<u8> {
     let (body, checksum) = data.split_at_mut(size - CHECKSUM_LENGTH);
     let (identifier, content) = body.split_at_mut(SgbmId::LENGTH);
     identifier.copy_from_slice(&software.to_bytes());
-    fill(content, xxh3_64(purpose.as_bytes()));
-    checksum.copy_from_slice(&xxh3_128(body).to_be_bytes());
+    fill(content, XxHash3_64::oneshot(purpose.as_bytes()));
+    checksum.copy_from_slice(&XxHash3_128::oneshot(body).to_be_bytes());
     data
 }
 
@@ -99,14 +99,16 @@ fn content(name: &str, address: u32, size: usize, software: SgbmId) -> Vec<u8> {
 /// chance, so it draws from no stream.
 fn fill(content: &mut [u8], seed: u64) {
     let mut state = seed;
-    for chunk in content.chunks_mut(8) {
+    let mut next = || {
         state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut word = state;
         word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        word ^= word >> 31;
-        chunk.copy_from_slice(&word.to_le_bytes()[..chunk.len()]);
-    }
+        (word ^ (word >> 31)).to_le_bytes()
+    };
+    let (words, rest) = content.as_chunks_mut();
+    words.fill_with(&mut next);
+    rest.copy_from_slice(&next()[..rest.len()]);
 }
 
 /// Returns whether the last bytes of a piece of software are the checksum of the rest.
@@ -114,7 +116,7 @@ pub(crate) fn is_whole(data: &[u8]) -> bool {
     let Some((body, checksum)) = data.split_last_chunk::<CHECKSUM_LENGTH>() else {
         return false;
     };
-    body.len() >= SgbmId::LENGTH && xxh3_128(body).to_be_bytes() == *checksum
+    body.len() >= SgbmId::LENGTH && XxHash3_128::oneshot(body).to_be_bytes() == *checksum
 }
 
 /// Returns what a piece of software calls itself.
@@ -172,7 +174,7 @@ mod tests {
     #[test]
     fn the_content_is_pinned() {
         let data = &Image::for_profile(&egs(), "8hp", Some(9_000)).segments[0].data;
-        assert_eq!(xxh3_64(data), 16_403_047_344_356_200_666);
+        assert_eq!(XxHash3_64::oneshot(data), 16_403_047_344_356_200_666);
     }
 
     #[test]
