@@ -257,7 +257,7 @@ impl Endpoint {
 
     /// Takes the next thing to ask of the host beneath.
     pub fn poll_action(&mut self) -> Option<SocketAction> {
-        if self.actions.is_empty() {
+        if self.actions.is_empty() && self.tunnel.has_packets() {
             self.flush();
         }
         self.actions.pop_front()

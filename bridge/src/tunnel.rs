@@ -144,7 +144,7 @@ impl Tunnel {
                 } else {
                     chance::lend(&mut self.source, || session.connection.handle_event(event));
                 }
-                let (may_rest, was_dirty) = (session.is_steady(self.limits), self.dirty);
+                let (may_rest, was_dirty) = (session.is_proven(), self.dirty);
                 let had = self.events.len();
                 self.listen(number);
                 if may_rest && self.events.len() > had {
@@ -200,6 +200,11 @@ impl Tunnel {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let soonest = self.sessions.values().filter_map(|session| self.due(session)).min()?;
         Some(soonest.max(self.now + Duration::from_micros(1)))
+    }
+
+    /// Returns whether asking for packets may bring one.
+    pub fn has_packets(&self) -> bool {
+        self.dirty || !self.packets.is_empty()
     }
 
     /// Takes the next packet and the number of its connection.

@@ -317,12 +317,14 @@ impl World {
         while let Some(output) = relay.poll_output() {
             let PortOutput::Frame(frame) = output else { continue };
             let target = frame.get(..6).unwrap_or_default();
-            if target != MECHANIC_MAC {
-                let frame = frame.clone();
-                self.wan.push(Way::TechnicianDown, self.now, frame, &mut self.taps);
-            }
-            if target != TECHNICIAN_MAC {
-                self.wan.push(Way::MechanicDown, self.now, frame, &mut self.taps);
+            let (now, taps) = (self.now, &mut self.taps);
+            if target == MECHANIC_MAC {
+                self.wan.push(Way::MechanicDown, now, frame, taps);
+            } else if target == TECHNICIAN_MAC {
+                self.wan.push(Way::TechnicianDown, now, frame, taps);
+            } else {
+                self.wan.push(Way::TechnicianDown, now, frame.clone(), taps);
+                self.wan.push(Way::MechanicDown, now, frame, taps);
             }
         }
     }

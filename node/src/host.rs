@@ -154,7 +154,7 @@ impl<A: Node<In = SocketEvent, Out = SocketAction>> Host<A> {
         if self.addressing.poll_timeout().is_some_and(|at| at <= now) {
             self.addressing.handle_timeout(now);
         }
-        loop {
+        let app = loop {
             while let Some(action) = self.app.poll_output() {
                 self.perform(now, action);
             }
@@ -170,17 +170,19 @@ impl<A: Node<In = SocketEvent, Out = SocketAction>> Host<A> {
             if !self.events.is_empty() {
                 continue;
             }
-            if self.app.poll_timeout().is_none_or(|at| at > now) {
-                break;
+            let next = self.app.poll_timeout();
+            if next.is_none_or(|at| at > now) {
+                break next;
             }
             // Due at the very instant of an input; a deadline that stays put is caught below.
             self.app.handle_timeout(now);
-            if self.app.poll_timeout().is_some_and(|at| at <= now) {
-                break;
+            let next = self.app.poll_timeout();
+            if next.is_some_and(|at| at <= now) {
+                break next;
             }
-        }
+        };
         self.emit_frames();
-        self.deadline = self.next_deadline(now);
+        self.deadline = self.next_deadline(now, app);
     }
 
     fn perform(&mut self, now: Instant, action: SocketAction) {
@@ -275,8 +277,7 @@ impl<A: Node<In = SocketEvent, Out = SocketAction>> Host<A> {
         send(up, || self.addressing.take_frame(), &mut self.output);
     }
 
-    fn next_deadline(&mut self, now: Instant) -> Option<Instant> {
-        let app = self.app.poll_timeout();
+    fn next_deadline(&mut self, now: Instant, app: Option<Instant>) -> Option<Instant> {
         let stack = self.stack.as_mut().and_then(|stack| stack.poll_at(now));
         let next = [app, stack, self.addressing.poll_timeout()].into_iter().flatten().min();
         assert!(next.is_none_or(|at| at > now), "a deadline at {next:?} stays put at {now}");

@@ -113,16 +113,19 @@ impl Addressing {
     }
 
     /// When the machines want to be called.
+    #[inline]
     pub fn poll_timeout(&self) -> Option<Instant> {
         [self.link_local.poll_timeout(), self.dhcp.poll_timeout()].into_iter().flatten().min()
     }
 
     /// Takes the next change.
+    #[inline]
     pub fn poll_change(&mut self) -> Option<Change> {
         self.changes.pop_front()
     }
 
     /// Takes the next frame to be sent.
+    #[inline]
     pub fn take_frame(&mut self) -> Option<Frame> {
         self.link_local.frames.pop_front().or_else(|| self.dhcp.frames.pop_front())
     }

@@ -38,6 +38,7 @@ impl Device {
     }
 
     /// Takes the next frame to be sent, oldest first.
+    #[inline]
     pub fn take_sent(&mut self) -> Option<Frame> {
         self.sent.pop_front()
     }

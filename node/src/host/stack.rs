@@ -144,22 +144,11 @@ impl Stack {
     }
 
     /// Lets smoltcp work until nothing is left to do at `now`.
+    #[inline]
     pub fn poll(&mut self, now: Instant) {
         let due = self.is_overdue(now);
-        if !self.dirty && !due && !self.is_asked(now) {
-            return;
-        }
-        self.dirty = false;
-        self.changed = true;
-        for connection in self.connections.values_mut() {
-            connection.refill(self.sockets.get_mut(connection.handle));
-        }
-        if self.work(now) || due {
-            self.scan(now);
-        }
-        self.fed = false;
-        for claim in self.claims.drain(..) {
-            self.shortcut.learn(now, claim);
+        if self.dirty || due || self.is_asked(now) {
+            self.poll_now(now, due);
         }
     }
 
@@ -179,13 +168,20 @@ impl Stack {
     }
 
     /// Moves the events that came up, oldest first.
+    #[inline]
     pub fn move_events(&mut self, to: &mut VecDeque<SocketEvent>) {
-        if !self.events.is_empty() {
+        if self.events.is_empty() {
+            return;
+        }
+        if to.is_empty() {
+            std::mem::swap(to, &mut self.events);
+        } else {
             to.append(&mut self.events);
         }
     }
 
     /// Takes the next frame to be sent, oldest first.
+    #[inline]
     pub fn take_frame(&mut self) -> Option<Frame> {
         self.device.take_sent()
     }
@@ -239,6 +235,21 @@ impl Stack {
         self.work(now);
     }
 
+    fn poll_now(&mut self, now: Instant, due: bool) {
+        self.dirty = false;
+        self.changed = true;
+        for connection in self.connections.values_mut() {
+            connection.refill(self.sockets.get_mut(connection.handle));
+        }
+        if self.work(now) || due {
+            self.scan(now);
+        }
+        self.fed = false;
+        for claim in self.claims.drain(..) {
+            self.shortcut.learn(now, claim);
+        }
+    }
+
     /// Lets smoltcp take what has come and send what it can; returns whether a socket changed.
     fn work(&mut self, now: Instant) -> bool {
         let at = self.clock.inward(now);
@@ -260,6 +271,7 @@ impl Stack {
     }
 
     /// Returns whether a connect has waited for as long as it was to.
+    #[inline]
     fn is_overdue(&self, now: Instant) -> bool {
         self.connections.values().any(|connection| connection.is_overdue(now))
     }
