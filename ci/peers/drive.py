@@ -1,4 +1,5 @@
-"""Drives a simulated vehicle with other people's clients: `drive.py BENCHCAR`."""
+"""Drives a simulated vehicle with other people's clients, and holds what we ship against our own
+schemas with other people's readers: `drive.py BENCHCAR`."""
 
 import logging
 import sys
@@ -6,6 +7,7 @@ import sys
 import doip
 import hsfz
 import life
+import schema
 import uds
 from checks import Checks
 from vehicle import Vehicle
@@ -34,6 +36,7 @@ def main():
         checks.run("scapy and doipclient, DoIP", possible(doip.CHECKS), vehicle)
         checks.run("udsoncan over doipclient", uds.CHECKS, vehicle)
     checks.run("benchcar vehicle", possible(life.CHECKS), benchcar)
+    checks.run("jsonschema, benchcar schema", schema.CHECKS, benchcar)
     print(checks.summary())
     return 1 if checks.failed or not checks.passed else 0
 

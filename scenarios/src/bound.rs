@@ -28,7 +28,8 @@ text_type!(
     Bound<u64>,
     "Count",
     r"^((<|<=|>|>=) ?)?[0-9]+(\.\.[0-9]+)?$",
-    "a count such as `2`, `1..3`, `< 4` or `>= 1`"
+    "a count such as `2`, `1..3`, `< 4` or `>= 1`",
+    ["string", "integer"]
 );
 
 text_type!(

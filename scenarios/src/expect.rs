@@ -139,7 +139,7 @@ impl JsonSchema for Expectations {
             "properties": {
                 "gateway-resets": {
                     "description": "How often the gateway resets, such as `2` or `1..3`.",
-                    "anyOf": [{ "type": "integer", "minimum": 0 }, count],
+                    "allOf": [count],
                 },
                 "duration": {
                     "description": "How long the run takes, such as `< 35min`.",
