@@ -4,9 +4,10 @@
 //! the time between the two less the 40 ms the emulator was asked for. Every pace and, where it is
 //! installed, rattan carry the same frames in turns, several rounds each; a veth pair without any
 //! emulator shows what the measurement itself costs, which is not subtracted. Prints the medians
-//! of the rounds. Emulators have the last processor, sender and receiver the first, so that they do
-//! not stand in each other's way. Exits with 1 when the hybrid pace is beyond its target, or beyond a quarter of
-//! rattan's median. Needs root or user namespaces, and /dev/net/tun.
+//! of the rounds. Ours stands between veth ends, whose kernel knows when a frame arrived, as in a
+//! rig at the paces `hybrid` and `spin`. Emulators have the last processor, sender and receiver the
+//! first, so that they do not stand in each other's way. Exits with 1 when the hybrid pace is
+//! beyond its target, or beyond a quarter of rattan's median. Needs root or user namespaces.
 //!
 //! `--rounds N --frames N` make it longer or shorter, `--uneven` sends at uneven times.
 
@@ -27,9 +28,10 @@ use lab::world::Wan;
 use live::Clock;
 use live::namespace::{End, Namespace};
 use live::netem::{Emulator, Options, Pace, Topology};
+use live::port::Port;
 use netem_rs::{DurationText, Impairment};
 use node::Seed;
-use site::tap;
+use site::adapter;
 
 const DELAY: Duration = Duration::from_millis(40);
 const TARGET_P50: Duration = Duration::from_micros(10);
@@ -203,8 +205,8 @@ fn wire(sender: &Namespace, receiver: &Namespace) -> io::Result<()> {
 
 fn emulate(sender: &Namespace, receiver: &Namespace, pace: Pace) -> io::Result<Emulator> {
     let topology = Topology::Wire {
-        tester: tap(sender, "lan", SENDER)?,
-        car: tap(receiver, "lan", RECEIVER)?,
+        tester: adapter(Port::pair, sender, "lan", SENDER)?,
+        car: adapter(Port::pair, receiver, "lan", RECEIVER)?,
     };
     let slow = Impairment { delay: Some(DurationText(DELAY)), ..Impairment::default() };
     let plain = Impairment::default();

@@ -32,7 +32,7 @@ use netem_rs::Impairment;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrIn, sendmmsg};
 use node::Seed;
-use site::tap;
+use site::adapter;
 
 const SENDER: [u8; 4] = [10, 98, 0, 1];
 const RECEIVER: [u8; 4] = [10, 98, 0, 2];
@@ -123,7 +123,10 @@ impl Site {
     fn new() -> io::Result<Self> {
         let sender = Namespace::new("sender").map_err(io::Error::other)?;
         let receiver = Namespace::new("receiver").map_err(io::Error::other)?;
-        let taps = [tap(&sender, "lan", SENDER)?, tap(&receiver, "lan", RECEIVER)?];
+        let taps = [
+            adapter(Port::tap, &sender, "lan", SENDER)?,
+            adapter(Port::tap, &receiver, "lan", RECEIVER)?,
+        ];
         // Frames to a full socket are dropped by the kernel at once, without an answer.
         let deaf = receiver.run(|| UdpSocket::bind(("0.0.0.0", PORT)))?;
         Ok(Self { sender, receiver, deaf, taps })
@@ -173,7 +176,10 @@ fn forward(
 fn our_round(payload: usize) -> io::Result<Rate> {
     let Site { sender, receiver, deaf, taps } = Site::new()?;
     let flood = Flood::start(&sender, payload)?;
-    let idle = [tap(&sender, "idle", IDLE[0])?, tap(&receiver, "idle", IDLE[1])?];
+    let idle = [
+        adapter(Port::tap, &sender, "idle", IDLE[0])?,
+        adapter(Port::tap, &receiver, "idle", IDLE[1])?,
+    ];
     let bad: Impairment = serde_json::from_str(IMPAIRMENT).expect("it is an impairment");
     bad.check().expect("it fits together");
     let plain = Impairment::default();

@@ -8,6 +8,7 @@
 //! | `switch` | an adapter's carrier, while somebody else has the port |
 //! | `link` | its carrier, name, addresses and length limit, by netlink |
 //! | `intake` | what arrives, frame by frame |
+//! | `arrival` | when it arrived |
 //! | `vlan` | the tags a packet socket sees beside frames |
 //! | `offload` | frames as on a wire, out of what the kernel hands over |
 //! | `adapters` | what ports there are |
@@ -16,6 +17,7 @@
 //! other thread afterwards.
 
 mod adapters;
+mod arrival;
 mod descriptor;
 mod intake;
 pub(crate) mod link;
@@ -32,7 +34,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::task::{Context, Poll, ready};
 
-use node::{Frame, PortInput};
+use node::{Duration, Frame, PortInput};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -115,10 +117,17 @@ impl Port {
         Self::adapter(name, mtu, Some(mac))
     }
 
+    /// Makes an adapter as [`Port::tap`] does, an end of a veth pair even where there are TAP
+    /// devices: its kernel knows when a frame arrived.
+    pub fn pair(name: &str, mtu: u16) -> Result<Self, LiveError> {
+        Self::veth(name, mtu, None)
+    }
+
     fn adapter(name: &str, mtu: u16, mac: Option<[u8; 6]>) -> Result<Self, LiveError> {
         let tap = match Tap::create(name) {
             Ok(tap) => tap,
             Err(error) if tap::are_there().is_err() => {
+                tracing::info!(name, "an end of a veth pair in place of a TAP device");
                 return Self::veth(name, mtu, mac).map_err(|instead| {
                     tracing::debug!(%instead, name, "no veth pair in place of a TAP device");
                     error
@@ -137,7 +146,6 @@ impl Port {
 
     fn veth(name: &str, mtu: u16, mac: Option<[u8; 6]>) -> Result<Self, LiveError> {
         let veth = Veth::create(name, mtu)?;
-        tracing::info!(name, "an end of a veth pair in place of a TAP device");
         let mut link = Link::open(name)?;
         if let Some(mac) = mac {
             link.set_mac(mac)?;
@@ -341,8 +349,21 @@ impl End for Port {
         self.io.as_fd()
     }
 
+    fn note_arrivals(&mut self) -> io::Result<()> {
+        match &self.io {
+            // The kernel has no word on when a frame came to a TAP device.
+            Io::Tap(_) => Ok(()),
+            Io::Raw(raw) => arrival::ask(raw),
+            Io::Veth(veth) => arrival::ask(veth.raw()),
+        }
+    }
+
     fn receive(&mut self) -> io::Result<Option<Frame>> {
         self.try_recv()
+    }
+
+    fn waited(&self) -> Duration {
+        self.intake.waited
     }
 
     fn send(&mut self, frame: &[u8]) -> io::Result<()> {

@@ -7,7 +7,7 @@ use lab::world::{Wan, Way};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
-use node::{Frame, Instant};
+use node::{Duration, Frame, Instant};
 use thread_priority::{
     RealtimeThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
     set_thread_priority_and_policy, thread_native_id,
@@ -28,13 +28,17 @@ pub fn spawn<E: End + 'static>(
     options: &Options,
     desk: Back,
 ) -> io::Result<JoinHandle<Report>> {
-    let Plan { ends, exits } = topology.plan();
+    let Plan { mut ends, exits } = topology.plan();
     let waiter = Waiter::new(options)?;
     waiter.add(&desk.bell, BELL)?;
-    for (number, (end, _)) in (0..).zip(&ends) {
+    for (number, (end, _)) in (0..).zip(&mut ends) {
+        if let Err(error) = end.note_arrivals() {
+            debug!(number, %error, "a frame arrives when it is read");
+        }
         waiter.add(end.descriptor(), number)?;
     }
     let mut engine = Engine {
+        arrived: vec![Instant::ZERO; ends.len()],
         ends,
         exits,
         wan,
@@ -57,6 +61,8 @@ pub fn spawn<E: End + 'static>(
 
 struct Engine<E> {
     ends: Vec<(E, Way)>,
+    /// When the last frame of each end arrived.
+    arrived: Vec<Instant>,
     exits: [Exit; 4],
     wan: Wan,
     clock: Clock,
@@ -113,7 +119,8 @@ impl<E: End> Engine<E> {
             match self.ends[number].0.receive() {
                 Ok(Some(frame)) => {
                     let now = self.clock.now();
-                    self.enter(self.ends[number].1, now, frame);
+                    let at = self.arrival(number, now);
+                    self.enter(self.ends[number].1, at, frame);
                     self.deliver(now);
                 }
                 Ok(None) if ready.broken && taken == 0 && self.is_broken(number) => {
@@ -127,6 +134,16 @@ impl<E: End> Engine<E> {
                 }
             }
         }
+    }
+
+    /// When the frame just read had arrived: never before the one ahead of it.
+    fn arrival(&mut self, number: usize, now: Instant) -> Instant {
+        let waited = self.ends[number].0.waited();
+        let since_start = now.saturating_since(Instant::ZERO);
+        let at = Instant::ZERO + since_start.checked_sub(waited).unwrap_or(Duration::ZERO);
+        let last = &mut self.arrived[number];
+        *last = at.max(*last);
+        *last
     }
 
     /// Whether a port is still in an error once what it had to tell was taken: one that was only

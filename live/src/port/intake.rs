@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 
 use bytes::Bytes;
-use node::Frame;
+use node::{Duration, Frame};
 
 use super::offload::{complete, cut};
 use super::vlan::{Arrived, Tag};
@@ -18,13 +18,20 @@ pub struct Intake {
     buffer: Box<[u8]>,
     /// Of one frame that was cut.
     pieces: VecDeque<Frame>,
+    /// How long the frame received last had been there; zero where nobody knows.
+    pub waited: Duration,
     /// Frames that were too long for the port.
     pub too_long: u64,
 }
 
 impl Intake {
     pub fn new() -> Self {
-        Self { buffer: vec![0; LONGEST].into(), pieces: VecDeque::new(), too_long: 0 }
+        Self {
+            buffer: vec![0; LONGEST].into(),
+            pieces: VecDeque::new(),
+            waited: Duration::ZERO,
+            too_long: 0,
+        }
     }
 
     /// Takes what is left of a frame that was cut.
@@ -39,12 +46,14 @@ impl Intake {
         let arrived = match io {
             // A TAP device hands over frames with their tags.
             Io::Tap(tap) => {
-                Arrived { length: tap.receive(&mut self.buffer)?, tag: None, is_own: false }
+                let (length, waited) = (tap.receive(&mut self.buffer)?, Duration::ZERO);
+                Arrived { length, tag: None, is_own: false, waited }
             }
             Io::Raw(raw) => raw.receive(&mut self.buffer)?,
             Io::Veth(veth) => veth.raw().receive(&mut self.buffer)?,
         };
-        let Arrived { length, tag, is_own: false } = arrived else { return Ok(None) };
+        let Arrived { length, tag, is_own: false, waited } = arrived else { return Ok(None) };
+        self.waited = waited;
         let tagged = |frame: Frame| match tag {
             Some(tag) => tag.put_back(&frame),
             None => frame,

@@ -87,6 +87,30 @@ fn frames_pass_a_cable_whole_and_are_not_heard_by_who_sent_them() {
 }
 
 #[test]
+fn how_long_a_frame_had_been_there_is_known_by_who_asked() {
+    use crate::netem::End;
+
+    const LAG: Duration = Duration::from_millis(2);
+    alone(async |namespace| {
+        let (mut near, mut far) = cable(namespace);
+        far.note_arrivals().unwrap();
+        // The kernel begins to note in its own time.
+        let noted = async {
+            while far.waited() < LAG {
+                near.send(&frame(60)).unwrap();
+                tokio::time::sleep(LAG).await;
+                next_frame(&mut far).await;
+            }
+        };
+        timeout(LIMIT, noted).await.expect("in time");
+        near.send(&frame(60)).unwrap();
+        far.send(&frame(60)).unwrap();
+        next_frame(&mut near).await;
+        assert_eq!(near.waited(), Duration::ZERO);
+    });
+}
+
+#[test]
 fn a_tag_passes_a_cable() {
     alone(async |namespace| {
         let (mut near, mut far) = cable(namespace);

@@ -6,7 +6,9 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use nix::libc;
 use nix::sys::socket::sockopt::SetBool;
 use nix::sys::socket::{ControlMessageOwned, LinkAddr, MsgFlags, recvmsg, setsockopt};
-use node::Frame;
+use node::{Duration, Frame};
+
+use super::arrival;
 
 /// Bytes of both hardware addresses, which a tag follows.
 const ADDRESSES: usize = 12;
@@ -25,9 +27,9 @@ nix::setsockopt_impl!(AuxiliaryData, libc::SOL_PACKET, libc::PACKET_AUXDATA, boo
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tag([u8; 4]);
 
-/// Room for one message of the kernel: its header, which wants to be aligned, and what is told.
+/// Room for two messages of the kernel: their headers, which want to be aligned, and what they say.
 #[repr(align(8))]
-struct Beside([u8; 64]);
+struct Beside([u8; 128]);
 
 /// What a packet socket received.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +40,8 @@ pub struct Arrived {
     pub tag: Option<Tag>,
     /// Whether this machine sent it; a packet socket shows that as well.
     pub is_own: bool,
+    /// How long ago it arrived; zero unless the kernel was asked to tell.
+    pub waited: Duration,
 }
 
 impl Tag {
@@ -74,17 +78,20 @@ pub fn ask(socket: &impl std::os::fd::AsFd) -> io::Result<()> {
 
 /// Receives a frame of a packet socket.
 pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<Arrived> {
-    let mut beside = Beside([0; 64]);
+    let mut beside = Beside([0; 128]);
     let mut into = [IoSliceMut::new(buffer)];
     let message =
         recvmsg::<LinkAddr>(socket.as_raw_fd(), &mut into, Some(&mut beside.0), MsgFlags::empty())?;
     let is_own = message.address.is_some_and(|from| from.pkttype() == libc::PACKET_OUTGOING);
-    let mut told = message.cmsgs().into_iter().flatten();
-    let tag = told.find_map(|message| match message {
-        ControlMessageOwned::Unknown(told) => Tag::told(&told.data_bytes),
-        _ => None,
-    });
-    Ok(Arrived { length: message.bytes, tag, is_own })
+    let (mut tag, mut waited) = (None, Duration::ZERO);
+    for told in message.cmsgs().into_iter().flatten() {
+        match told {
+            ControlMessageOwned::Unknown(told) => tag = Tag::told(&told.data_bytes),
+            ControlMessageOwned::ScmTimestampns(stamp) => waited = arrival::ago(stamp),
+            _ => {}
+        }
+    }
+    Ok(Arrived { length: message.bytes, tag, is_own, waited })
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use super::stage::GLANCE;
 use crate::device::{self, Device, Ground, Programs, Running, Site, Sites};
 use crate::namespace::Namespace;
 use crate::namespace::confinement::ITSELF;
-use crate::netem::{self, Emulator, Topology};
+use crate::netem::{self, Emulator, Pace, Topology};
 use crate::port::Switch;
 use crate::{Clock, LiveError};
 
@@ -98,7 +98,7 @@ impl Crossing {
             Carrier::Programs(roles) => {
                 let relay = Arc::new(Namespace::new("relay")?);
                 let mechanic = Arc::new(Namespace::new("mechanic")?);
-                let topology = internet([&technician, &relay, &mechanic])?;
+                let topology = internet([&technician, &relay, &mechanic], options.pace)?;
                 let emulator = Some(Emulator::start(topology, wan, clock, &network)?);
                 let car = Plug::device(&mechanic, ADAPTER, FULL_MTU)?;
                 let patch = if opens_port(roles) { Some(patch(&technician, clock)?) } else { None };
@@ -203,15 +203,19 @@ fn join_ports(
 }
 
 /// Joins the three sites by two legs that meet at the relay.
-fn internet([technician, relay, mechanic]: [&Namespace; 3]) -> Result<Topology<Plug>, LiveError> {
+fn internet(
+    [technician, relay, mechanic]: [&Namespace; 3],
+    pace: Pace,
+) -> Result<Topology<Plug>, LiveError> {
     let site = |namespace: &Namespace, address| {
-        let plug = Plug::device(namespace, WAN, FULL_MTU)?;
+        let plug = Plug::leg(namespace, WAN, FULL_MTU, pace)?;
         namespace.address(WAN, address, PREFIX)?;
         Ok::<_, LiveError>(plug)
     };
     let technicians = site(technician, TECHNICIAN_ADDRESS)?;
     let mechanics = site(mechanic, MECHANIC_ADDRESS)?;
-    let relays = [Plug::device(relay, "leg-t", FULL_MTU)?, Plug::device(relay, "leg-m", FULL_MTU)?];
+    let leg = |name| Plug::leg(relay, name, FULL_MTU, pace);
+    let relays = [leg("leg-t")?, leg("leg-m")?];
     relay.bridge(WAN, &["leg-t", "leg-m"])?;
     relay.address(WAN, RELAY_ADDRESS, PREFIX)?;
     let [towards_technician, towards_mechanic] = relays;

@@ -6,13 +6,13 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixDatagram;
 use std::task::{Context, Poll, ready};
 
-use node::{Frame, PortInput};
+use node::{Duration, Frame, PortInput};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use crate::LiveError;
 use crate::namespace::Namespace;
-use crate::netem::End;
+use crate::netem::{End, Pace};
 use crate::port::link::Link;
 use crate::port::{Port, Switch};
 use crate::watched::watched;
@@ -39,7 +39,17 @@ impl Plug {
         namespace.run(|| Port::tap(name, mtu)).map(|port| Self::Device(Box::new(port)))
     }
 
-    /// The same, with what shows and hides its carrier once somebody else has the plug.
+    /// The same for a frame's way into an emulator: where the pace asks for more than sleep gives,
+    /// the adapter is one whose kernel knows when frames arrive.
+    pub fn leg(namespace: &Namespace, name: &str, mtu: u16, pace: Pace) -> Result<Self, LiveError> {
+        let make = match pace {
+            Pace::Epoll => Port::tap,
+            Pace::Hybrid | Pace::Spin => Port::pair,
+        };
+        namespace.run(|| make(name, mtu)).map(|port| Self::Device(Box::new(port)))
+    }
+
+    /// Makes an adapter, with what shows and hides its carrier once somebody else has the plug.
     pub fn switched_device(
         namespace: &Namespace,
         name: &str,
@@ -114,10 +124,24 @@ impl End for Plug {
         }
     }
 
+    fn note_arrivals(&mut self) -> io::Result<()> {
+        match self {
+            Self::Device(port) => port.note_arrivals(),
+            Self::Wire { .. } => Ok(()),
+        }
+    }
+
     fn receive(&mut self) -> io::Result<Option<Frame>> {
         match self {
             Self::Device(port) => port.try_recv(),
             Self::Wire { socket, .. } => receive(socket),
+        }
+    }
+
+    fn waited(&self) -> Duration {
+        match self {
+            Self::Device(port) => port.waited(),
+            Self::Wire { .. } => Duration::ZERO,
         }
     }
 

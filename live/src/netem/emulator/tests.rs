@@ -207,6 +207,25 @@ fn a_port_that_fails_is_named_and_the_others_go_on() {
 }
 
 #[test]
+fn a_frame_enters_when_it_had_arrived_however_late_it_was_read() {
+    let (site, end) = pair();
+    let [relay, workshop, other_relay] = [(); 3].map(|()| pair().1);
+    let since_before_the_start = Duration::from_secs(3600);
+    let topology = Topology::Bridge {
+        technician: [Socket { waited: since_before_the_start, ..end }, relay],
+        mechanic: [workshop, other_relay],
+    };
+    let lossy = impairment(r#"{"drop": [0]}"#);
+    let emulator =
+        Emulator::start(topology, wan([&lossy; 4]), Clock::start(), &Options::default()).unwrap();
+    site.send_frame(&frame(0));
+    await_that(|| emulator.entered(Way::TechnicianUp) == 1);
+    emulator.counters().expect("the thread runs");
+    let met = emulator.poll_fate().expect("the frame was lost");
+    assert_eq!(met.fate.at, Instant::ZERO);
+}
+
+#[test]
 fn dropping_the_handle_ends_the_thread_and_gives_the_ports_back() {
     let bench = Bench::plain();
     drop(bench.emulator);
@@ -284,11 +303,23 @@ struct Socket {
     socket: UnixDatagram,
     delivers: Option<Sender<Frame>>,
     fails: bool,
+    /// How long its frames had been there, told once it was asked to note that.
+    waited: Duration,
+    notes: bool,
 }
 
 impl End for Socket {
     fn descriptor(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
+    }
+
+    fn note_arrivals(&mut self) -> io::Result<()> {
+        self.notes = true;
+        Ok(())
+    }
+
+    fn waited(&self) -> Duration {
+        if self.notes { self.waited } else { Duration::ZERO }
     }
 
     fn receive(&mut self) -> io::Result<Option<Frame>> {
@@ -314,7 +345,8 @@ fn pair() -> (Peer, Socket) {
     far.set_write_timeout(Some(PATIENCE)).expect("a time-out");
     near.set_nonblocking(true).expect("a socket that does not block");
     let peer = Peer { socket: far, delivered };
-    (peer, Socket { socket: near, delivers: Some(delivers), fails: false })
+    let (waited, notes) = (Duration::ZERO, false);
+    (peer, Socket { socket: near, delivers: Some(delivers), fails: false, waited, notes })
 }
 
 fn wan(impairments: [&Impairment; 4]) -> Wan {
