@@ -8,6 +8,12 @@ import jsonschema
 import ruamel.yaml
 
 ROOT = pathlib.Path(__file__).parents[2]
+WRONG = [
+    "network: { mechanic: { los: 1% } }",
+    "vci: icom",
+    "expect: { duration: 5 }",
+    "expect: { gateway-resets: -1 }",
+]
 SCENARIO = "scenario: One\nvehicle: g05\nsteps: [identify]\n"
 
 
@@ -26,7 +32,7 @@ def takes_hex_digits_that_look_like_numbers(benchcar):
 
 
 def refuses_what_the_reader_refuses(benchcar):
-    for wrong in ["network: { mechanic: { los: 1% } }", "vci: icom", "expect: { duration: 5 }"]:
+    for wrong in WRONG:
         assert mistakes(validator(benchcar), SCENARIO + wrong + "\n"), wrong
 
 

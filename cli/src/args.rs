@@ -92,7 +92,8 @@ pub struct RunArgs {
     /// Runs this many at once; by default as many as there are processors.
     #[arg(short, long, value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
-    /// Speaks this protocol, whatever the scenario says.
+    /// Speaks this protocol, whatever the scenario says; of the library or a folder, scenarios
+    /// whose vehicle does not speak it are left out, and named.
     #[arg(long)]
     pub protocol: Option<ProtocolArg>,
     /// Overrides a value of the scenario, such as `network.mechanic.loss=1%`; may be repeated.

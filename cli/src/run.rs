@@ -138,12 +138,11 @@ fn workers(args: &RunArgs) -> usize {
     args.jobs.map_or(processors, usize::from)
 }
 
-/// The first Ctrl-C, or whatever else asks this process to end, asks runs to stop; the second ends
-/// the program.
+/// The first Ctrl-C or SIGTERM asks runs to stop; the second ends the program.
 pub fn stop_on_ctrl_c() -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);
-    let set = ctrlc::set_handler(move || {
+    let set = live::on_interrupt(move || {
         if flag.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }

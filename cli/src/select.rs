@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use scenarios::{Catalogue, LIBRARY, Protocol, Scenario, ScenarioErrors, Setting};
+use scenarios::{Catalogue, LIBRARY, Protocol, Scenario, ScenarioErrors, Setting, Shipped};
 
 /// What is wanted of every scenario, besides what its file says.
 pub struct Wanted<'a> {
@@ -42,20 +42,13 @@ pub fn select(words: &[String], wanted: &Wanted<'_>) -> Selection {
     let mut selection = Selection::default();
     if words.is_empty() {
         for shipped in LIBRARY {
-            let read = |settings: &[Setting]| {
-                scenarios::parse(shipped.file, shipped.text, settings, wanted.catalogue)
-            };
-            selection.add(shipped.name.to_owned(), true, wanted, read);
+            selection.add_shipped(shipped, true, wanted);
         }
     }
     for word in words {
-        if let Some(shipped) = scenarios::shipped(word) {
-            let read = |settings: &[Setting]| {
-                scenarios::parse(shipped.file, shipped.text, settings, wanted.catalogue)
-            };
-            selection.add(shipped.name.to_owned(), false, wanted, read);
-        } else {
-            selection.add_path(Path::new(word), wanted);
+        match scenarios::shipped(word) {
+            Some(shipped) => selection.add_shipped(&shipped, false, wanted),
+            None => selection.add_path(Path::new(word), wanted),
         }
     }
     selection
@@ -73,29 +66,46 @@ impl Selection {
         }
         let among_many = files.len() > 1;
         for file in files {
-            let read = |settings: &[Setting]| scenarios::read(&file, settings, wanted.catalogue);
-            self.add(file.display().to_string(), among_many, wanted, read);
+            match scenarios::bytes_of(&file) {
+                Ok((name, bytes)) => self.add(name.clone(), &name, &bytes, among_many, wanted),
+                Err(errors) => self.wrong.push(errors),
+            }
         }
     }
 
-    /// Adds one scenario. Among many, one whose vehicle does not speak the wanted protocol is left
-    /// out; one that was named is wrong.
+    fn add_shipped(&mut self, shipped: &Shipped, among_many: bool, wanted: &Wanted<'_>) {
+        let (name, text) = (shipped.name.to_owned(), shipped.text.as_bytes());
+        self.add(name, shipped.file, text, among_many, wanted);
+    }
+
+    /// Adds one scenario; `told_as` is what mistakes in it are told under. Among many, one whose
+    /// vehicle does not speak the wanted protocol is left out; one that was named is wrong.
     fn add(
         &mut self,
         file: String,
+        told_as: &str,
+        bytes: &[u8],
         among_many: bool,
         wanted: &Wanted<'_>,
-        read: impl Fn(&[Setting]) -> Result<Scenario, ScenarioErrors>,
     ) {
+        let read = |settings: &[Setting]| {
+            scenarios::parse_bytes(told_as, bytes, settings, wanted.catalogue)
+        };
+        let Some(protocol) = wanted.protocol else {
+            return self.take(file, read(&wanted.settings));
+        };
         let vehicle = read(&wanted.settings).ok().map(|scenario| scenario.vehicle);
-        let spoken = vehicle.and_then(|vehicle| wanted.catalogue.vehicles.get(&vehicle));
-        let is_mute = |protocol| spoken.is_some_and(|facts| !facts.protocols.contains(&protocol));
-        if among_many && wanted.protocol.is_some_and(is_mute) {
+        let facts = vehicle.and_then(|vehicle| wanted.catalogue.vehicles.get(&vehicle));
+        if among_many && facts.is_some_and(|facts| !facts.protocols.contains(&protocol)) {
             return self.left_out.push(file);
         }
-        let asked = wanted.protocol.map(|protocol| format!("protocol={protocol}"));
-        let asked = asked.map(|text| text.parse().expect("a path and a value"));
-        match read(&wanted.settings.iter().cloned().chain(asked).collect::<Vec<_>>()) {
+        let mut settings = wanted.settings.clone();
+        settings.push(format!("protocol={protocol}").parse().expect("a path and a value"));
+        self.take(file, read(&settings));
+    }
+
+    fn take(&mut self, file: String, read: Result<Scenario, ScenarioErrors>) {
+        match read {
             Ok(scenario) => self.selected.push(Selected { file, scenario }),
             Err(errors) => self.wrong.push(errors),
         }

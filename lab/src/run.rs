@@ -140,9 +140,10 @@ struct Run<'a, S> {
     faults: Faults,
     later: Vec<(Instant, Later)>,
     observed: Observed,
-    /// The image the tester programs into a control unit in this step, by name.
+    /// The image the tester last said it programs into a control unit, in this step, by name.
     meant: BTreeMap<String, String>,
-    /// The image for which each control unit last began an erase: what its memory is judged against.
+    /// The image for which each control unit last began an erase: what its memory is judged against,
+    /// as far as the image reaches; the rest by its own checksums.
     erased_for: BTreeMap<String, String>,
     watch: &'a mut dyn Watch,
 }

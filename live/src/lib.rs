@@ -31,6 +31,7 @@ pub mod device;
 pub mod driver;
 pub mod error;
 pub mod holder;
+pub mod interrupt;
 #[cfg(target_os = "linux")]
 pub mod namespace;
 pub mod netem;
@@ -51,6 +52,7 @@ pub use clock::Clock;
 pub use driver::{Driver, Note};
 pub use error::LiveError;
 pub use holder::Holder;
+pub use interrupt::on_interrupt;
 pub use place::{OpenPort, Place, Transport};
 pub use sockets::Totals;
 pub use vehicle::{Happening, VehicleOptions, serve_vehicle};

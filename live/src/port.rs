@@ -3,7 +3,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `tap` | a port whose other end is this machine's kernel |
-//! | `veth` | the same where there are no TAP devices |
+//! | `veth` | the same where there are no TAP devices, or where frames' times are wanted |
 //! | `raw` | a port whose other end is a cable or a veth peer |
 //! | `switch` | an adapter's carrier, while somebody else has the port |
 //! | `link` | its carrier, name, addresses and length limit, by netlink |
@@ -118,9 +118,13 @@ impl Port {
     }
 
     /// Makes an adapter as [`Port::tap`] does, an end of a veth pair even where there are TAP
-    /// devices: its kernel knows when a frame arrived.
+    /// devices: its kernel knows when a frame arrived. Where there are no veth pairs it is a TAP
+    /// device all the same, and a frame arrives when it is read.
     pub fn pair(name: &str, mtu: u16) -> Result<Self, LiveError> {
-        Self::veth(name, mtu, None)
+        Self::veth(name, mtu, None).or_else(|error| {
+            tracing::info!(%error, name, "a TAP device in place of a veth pair");
+            Self::tap(name, mtu)
+        })
     }
 
     fn adapter(name: &str, mtu: u16, mac: Option<[u8; 6]>) -> Result<Self, LiveError> {

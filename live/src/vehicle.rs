@@ -7,6 +7,7 @@ use sim_gateway::{Gateway, Setup, VehicleEvent, VehicleProfile};
 use sim_vci::VciEvent;
 use tokio::runtime;
 
+use crate::interrupt::interrupted;
 use crate::{Driver, LiveError, Note, OpenPort, Place, Totals};
 
 /// Which vehicle is served, and where.
@@ -106,35 +107,6 @@ async fn serve_until(
             }
         })
         .await
-}
-
-/// Completes when the process is interrupted (Ctrl-C) or asked to end.
-///
-/// From the call on, not from the first poll, neither ends the process by itself.
-#[cfg(unix)]
-pub(crate) fn interrupted() -> Result<impl Future<Output = ()>, LiveError> {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    let handler =
-        |kind| signal(kind).map_err(|source| LiveError::System { what: "signal handler", source });
-    let mut interrupt = handler(SignalKind::interrupt())?;
-    let mut terminate = handler(SignalKind::terminate())?;
-    Ok(async move {
-        tokio::select! {
-            biased;
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
-}
-
-#[cfg(windows)]
-pub(crate) fn interrupted() -> Result<impl Future<Output = ()>, LiveError> {
-    let mut interrupt = tokio::signal::windows::ctrl_c()
-        .map_err(|source| LiveError::System { what: "signal handler", source })?;
-    Ok(async move {
-        interrupt.recv().await;
-    })
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ text_type!(
     "Count",
     r"^((<|<=|>|>=) ?)?[0-9]+(\.\.[0-9]+)?$",
     "a count such as `2`, `1..3`, `< 4` or `>= 1`",
-    ["string", "integer"]
+    ["string", "integer"], "minimum": 0
 );
 
 text_type!(

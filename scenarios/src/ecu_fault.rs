@@ -76,14 +76,14 @@ text_type!(
     "Nrc",
     r"^[0-9A-Fa-f]{2}$",
     "a negative response code such as `22`",
-    ["string", "number"]
+    ["string", "number"], "minimum": 0
 );
 text_type!(
     DtcNumber,
     "Dtc",
     r"^[0-9A-Fa-f]{6}$",
     "a fault number such as `4F8001`",
-    ["string", "number"]
+    ["string", "number"], "minimum": 0
 );
 
 /// Why a text is no number of its kind.

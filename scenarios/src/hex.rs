@@ -34,7 +34,7 @@ text_type!(
     "HexBytes",
     r"^\s*([0-9A-Fa-f]{2}\s*)+$",
     "bytes in hex such as `22 F1 90`",
-    ["string", "number"]
+    ["string", "number"], "minimum": 0
 );
 
 text_type!(
@@ -42,7 +42,7 @@ text_type!(
     "Expected",
     r"^\s*(silence|([0-9A-Fa-f?]{2}\s*)+)$",
     "the beginning of an answer in hex such as `62 F1 ??`, where `?` is any digit, or `silence`",
-    ["string", "number"]
+    ["string", "number"], "minimum": 0
 );
 
 /// Why a text is not hex.

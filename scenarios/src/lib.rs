@@ -64,7 +64,7 @@ pub use leg::Leg;
 pub use library::{LIBRARY, Shipped, shipped};
 pub use link::{Interface, Protocol};
 pub use manifest::Manifest;
-pub use read::{parse, parse_bytes, read};
+pub use read::{bytes_of, parse, parse_bytes, read};
 pub use scenario::{Network, Scenario, Supply};
 pub use schema::schema;
 pub use setting::{Setting, SettingError};

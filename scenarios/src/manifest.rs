@@ -155,7 +155,7 @@ impl Manifest {
     ///
     /// Returns every mistake that can be told apart, in the order of the file.
     pub fn read(path: &Path) -> Result<Self, ScenarioErrors> {
-        let (file, bytes) = read::bytes_of(path, SUBJECT)?;
+        let (file, bytes) = read::stored(path, SUBJECT)?;
         Self::parse_bytes(&file, &bytes)
     }
 

@@ -22,12 +22,22 @@ pub fn read(
     settings: &[Setting],
     catalogue: &Catalogue,
 ) -> Result<Scenario, ScenarioErrors> {
-    let (file, bytes) = bytes_of(path, "scenario")?;
+    let (file, bytes) = bytes_of(path)?;
     parse_bytes(&file, &bytes, settings, catalogue)
 }
 
-/// Reads a file, at most one byte more than [`LIMIT`], and returns the name it is told under.
-pub(crate) fn bytes_of(path: &Path, subject: &str) -> Result<(String, Vec<u8>), ScenarioErrors> {
+/// Reads a scenario's file, once, and returns the name it is told under and its bytes: at most one
+/// more than [`LIMIT`].
+///
+/// # Errors
+///
+/// Says why a file cannot be read, and that a folder is none.
+pub fn bytes_of(path: &Path) -> Result<(String, Vec<u8>), ScenarioErrors> {
+    stored(path, "scenario")
+}
+
+/// The same for a file that should be a `subject`.
+pub(crate) fn stored(path: &Path, subject: &str) -> Result<(String, Vec<u8>), ScenarioErrors> {
     let file = path.display().to_string();
     let failed = |error: std::io::Error| ScenarioError::about(&file, io_message(&error));
     if path.is_dir() {

@@ -3,12 +3,13 @@
 /// Implements `Deserialize`, `Serialize` and `JsonSchema` for a type with `FromStr` and `Display`.
 ///
 /// The error of `FromStr` is what people read; the pattern is what editors check. `$json` are the
-/// types an editor may take the text for: `22` is a number to those who do not know better.
+/// types an editor may take the text for: `22` is a number to those who do not know better, which
+/// no pattern binds; what follows binds it.
 macro_rules! text_type {
     ($type:ty, $name:literal, $pattern:literal, $forms:literal) => {
         $crate::text::text_type!($type, $name, $pattern, $forms, "string");
     };
-    ($type:ty, $name:literal, $pattern:literal, $forms:literal, $json:tt) => {
+    ($type:ty, $name:literal, $pattern:literal, $forms:literal, $json:tt $(, $key:literal: $value:tt)*) => {
         impl<'de> serde::Deserialize<'de> for $type {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 struct Visitor;
@@ -42,6 +43,7 @@ macro_rules! text_type {
                 schemars::json_schema!({
                     "type": $json,
                     "pattern": $pattern,
+                    $($key: $value,)*
                     "description": $forms,
                 })
             }

@@ -21,7 +21,6 @@ steps: [identify, { repeat: { times: 10000, steps: [scan] } }]
 #[rstest]
 #[case::ctrl_c("INT")]
 #[case::a_job_that_is_cancelled("TERM")]
-#[case::a_terminal_that_is_closed("HUP")]
 fn an_interrupted_run_ends_soon_with_130_and_keeps_what_it_found(#[case] name: &str) {
     let folder = folder(&format!("interrupted-{name}"));
     let path = file(&folder, "long.yaml", LONG);

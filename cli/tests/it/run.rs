@@ -188,6 +188,16 @@ fn a_pipe_in_a_folder_is_not_waited_for() {
     assert_eq!(ended.code, 4, "{ended:?}");
 }
 
+#[cfg(unix)]
+#[rstest]
+#[case::as_it_is("")]
+#[case::with_a_protocol("--protocol doip")]
+fn a_scenario_may_come_through_a_pipe(#[case] options: &str) {
+    let text = "scenario: Piped\\nvehicle: g05\\nsteps: [identify]\\n";
+    let ended = shell(&format!("printf '{text}' | benchcar run /dev/stdin {options}"));
+    assert_eq!(ended.code, 0, "{ended:?}");
+}
+
 /// The only result of a run that ends as expected.
 fn one(args: &[&str]) -> Summary {
     let ended = benchcar(args);

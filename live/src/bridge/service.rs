@@ -17,8 +17,8 @@ use super::tap_address::TapAddress;
 use super::tester_port::{TAP_MTU, TesterPort};
 use super::{BridgeError, Lan, Machine, RelayName, hardware_address};
 use crate::LiveError;
+use crate::interrupt::interrupted;
 use crate::port::Port;
-use crate::vehicle::interrupted;
 
 /// Which order an endpoint enters, and by which relay.
 #[derive(Clone)]

@@ -126,7 +126,7 @@ async fn wait(child: &mut Child, signals: &mut Signals) -> Result<Ended, LiveErr
             _ = terminate.recv() => {}
             _ = hangup.recv() => {}
         }
-        // Process 1 of a namespace hears only what it listens for: Ctrl-C.
+        // Process 1 of a namespace hears only what it listens for: Ctrl-C is what a run does.
         let passed_on = kill(inner, Signal::SIGINT);
         tracing::debug!(?passed_on, "asked to end");
     }

@@ -1,4 +1,4 @@
-//! A port whose other end is an adapter of this machine's kernel, where there are no TAP devices.
+//! A port whose other end is an adapter of this machine's kernel, as a veth pair.
 
 use std::os::fd::{AsFd, BorrowedFd};
 

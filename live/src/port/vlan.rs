@@ -86,7 +86,7 @@ pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<Arrived>
     let (mut tag, mut waited) = (None, Duration::ZERO);
     for told in message.cmsgs().into_iter().flatten() {
         match told {
-            ControlMessageOwned::Unknown(told) => tag = Tag::told(&told.data_bytes),
+            ControlMessageOwned::Unknown(told) => tag = tag.or(Tag::told(&told.data_bytes)),
             ControlMessageOwned::ScmTimestampns(stamp) => waited = arrival::ago(stamp),
             _ => {}
         }
