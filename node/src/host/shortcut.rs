@@ -287,6 +287,70 @@ mod tests {
         assert_eq!(far.receive(NOW, frame.clone(), |port| port == 9), Err(frame));
     }
 
+    /// A frame with these bytes changed, and checksums that are right, or not there, all the same.
+    fn forged(changes: &[(usize, u8)], is_summed: bool) -> Frame {
+        let (mut near, _) = pair();
+        let mut bytes = sent(&mut near).to_vec();
+        bytes.resize(60, 0);
+        for (at, value) in changes {
+            bytes[*at] = *value;
+        }
+        bytes[24..26].copy_from_slice(&[0; 2]);
+        let ip = checksum(sum(&bytes[ETHERNET..34]));
+        bytes[24..26].copy_from_slice(&ip);
+        bytes[40..42].copy_from_slice(&[0; 2]);
+        if is_summed {
+            let end = 34 + usize::from(u16::from_be_bytes([bytes[38], bytes[39]]));
+            let end = end.clamp(34, bytes.len());
+            let pseudo = sum(&bytes[26..34]) + sum(&[0, bytes[23], bytes[38], bytes[39]]);
+            let udp = checksum(pseudo + sum(&bytes[34..end]));
+            bytes[40..42].copy_from_slice(&udp);
+        }
+        bytes.into()
+    }
+
+    #[rstest]
+    #[case::of_another_type(&[(12, 0x86), (13, 0xDD)])]
+    #[case::of_another_version(&[(14, 0x65)])]
+    #[case::with_options(&[(14, 0x46)])]
+    #[case::a_first_fragment(&[(20, 0x20)])]
+    #[case::a_later_fragment(&[(20, 0), (21, 1)])]
+    #[case::of_another_protocol(&[(23, 136)])]
+    #[case::for_another_port_of_the_link(&[(5, 9)])]
+    #[case::for_another_host(&[(33, 9)])]
+    #[case::for_everybody(&[(33, 255)])]
+    #[case::longer_than_its_frame(&[(17, 47)])]
+    #[case::without_a_length(&[(39, 0)])]
+    #[case::shorter_than_its_header(&[(39, 7)])]
+    #[case::longer_than_its_packet(&[(39, 14)])]
+    #[case::longer_than_anything(&[(38, 255), (39, 255)])]
+    #[case::from_port_zero(&[(35, 0)])]
+    fn what_no_checksum_shows_is_seen_all_the_same(
+        #[case] changes: &[(usize, u8)],
+        #[values(true, false)] is_summed: bool,
+    ) {
+        let (_, mut far) = pair();
+        let frame = forged(changes, is_summed);
+        assert_eq!(far.receive(NOW, frame.clone(), |_| true), Err(frame));
+    }
+
+    #[rstest]
+    fn a_datagram_need_not_have_a_checksum(#[values(true, false)] is_summed: bool) {
+        let (_, mut far) = pair();
+        let arrived = far.receive(NOW, forged(&[], is_summed), |port| port == 9);
+        assert_eq!(arrived.map(|arrived| arrived.data), Ok(Frame::from_static(b"hello")));
+    }
+
+    #[test]
+    fn a_frame_cut_anywhere_is_left_to_smoltcp() {
+        let (mut near, mut far) = pair();
+        let whole = sent(&mut near);
+        for length in 0..whole.len() {
+            let cut = whole.slice(..length);
+            assert_eq!(far.receive(NOW, cut.clone(), |_| true), Err(cut), "{length}");
+        }
+    }
+
     #[test]
     fn a_closed_port_is_left_to_smoltcp() {
         let (mut near, mut far) = pair();
