@@ -230,14 +230,20 @@ pub struct CompareArgs {
 
 impl CompareArgs {
     /// What `benchcar run` would be told of its runs in real time, or in virtual time.
-    pub fn live(&self, live: bool) -> LiveArgs {
+    ///
+    /// The private folders of its runs are in one of their own, named `first`.
+    pub fn live(&self, live: bool, first: usize) -> LiveArgs {
         LiveArgs {
             live,
             bridge: self.bridge.clone().filter(|_| live),
             pace: self.pace,
             lateness_limit: self.lateness_limit,
             congestion_control: "cubic".to_owned(),
-            confined: self.confined.clone().filter(|_| live),
+            confined: self
+                .confined
+                .as_ref()
+                .filter(|_| live)
+                .map(|folder| folder.join(first.to_string())),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod vary;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,7 +33,7 @@ struct Plan {
 
 /// Runs what the arguments select on both clocks and tells how far they agree.
 pub fn compare(args: &CompareArgs) -> Exit {
-    let mut plan = match plan(args) {
+    let plan = match plan(args) {
         Ok(plan) => plan,
         Err(exit) => return exit,
     };
@@ -44,13 +45,17 @@ pub fn compare(args: &CompareArgs) -> Exit {
     let stop = stop_on_ctrl_c();
     let display = Display::new(args.json);
     let (simulated, _) = queue::work(&plan.simulated, processors(), &display, &stop, |_| {});
-    match live(args, &mut plan, &display, &stop) {
-        Ok(live) => finish(args, plan.settings, simulated, live, stop.load(Ordering::Relaxed)),
-        Err(trouble) => {
-            eprintln!("benchcar: {trouble}");
-            Exit::Environment
-        }
+    let (live, trouble) = live(args, &plan.live, &display, &stop);
+    let exit = finish(args, pairs(plan, simulated, live));
+    if let Some(trouble) = trouble {
+        eprintln!("benchcar: {trouble}\nThe table holds what was run before.");
+        return Exit::Environment;
     }
+    if stop.load(Ordering::Relaxed) {
+        eprintln!("benchcar: interrupted; the table holds what was run so far");
+        return Exit::Interrupted;
+    }
+    exit
 }
 
 /// Reads everything that can be wrong before anything is run.
@@ -82,8 +87,8 @@ fn plan(args: &CompareArgs) -> Result<Plan, Exit> {
                 complaint => Err(complaint),
             }
         };
-        let simulated = jobs(args.live(false))?;
-        let live = jobs(args.live(true))?;
+        let simulated = jobs(args.live(false, plan.live.len()))?;
+        let live = jobs(args.live(true, plan.live.len()))?;
         plan.settings.extend(vec![choice.name.clone(); live.len()]);
         plan.simulated.extend(simulated);
         plan.live.extend(live);
@@ -109,35 +114,49 @@ fn run_args(args: &CompareArgs, choice: &Choice, live: LiveArgs) -> RunArgs {
 }
 
 /// Makes the runs in real time; those that are void are made again as often as allowed.
+///
+/// Returns what was run by the command that repeats it, and what kept the rest from being run.
 fn live(
     args: &CompareArgs,
-    plan: &mut Plan,
+    jobs: &[Job],
     display: &Display,
     stop: &AtomicBool,
-) -> Result<Vec<Summary>, Trouble> {
+) -> (BTreeMap<String, Summary>, Option<Trouble>) {
     let workers = args.jobs.map_or(1, usize::from);
     let tell = |summary: &Summary| tell(args, display, summary);
-    let (mut summaries, trouble) = queue::work(&plan.live, workers, display, stop, tell);
-    trouble.map_or(Ok(()), Err)?;
+    let (summaries, mut trouble) = queue::work(jobs, workers, display, stop, tell);
+    let mut found = by_repeat(summaries);
     for _ in 0..args.again {
-        let void = |summary: &&mut Summary| summary.verdict == Verdict::Void;
-        let void: Vec<&mut Summary> = summaries.iter_mut().filter(void).collect();
-        let jobs: Vec<Job> = plan
-            .live
-            .iter()
-            .filter(|job| void.iter().any(|summary| summary.repeat == job.label.repeat))
-            .cloned()
-            .collect();
-        if jobs.is_empty() || stop.load(Ordering::Relaxed) {
+        let is_void = |job: &&Job| {
+            found.get(&job.label.repeat).is_some_and(|summary| summary.verdict == Verdict::Void)
+        };
+        let void: Vec<Job> = jobs.iter().filter(is_void).cloned().collect();
+        if void.is_empty() || trouble.is_some() || stop.load(Ordering::Relaxed) {
             break;
         }
-        let (again, trouble) = queue::work(&jobs, 1, display, stop, tell);
-        trouble.map_or(Ok(()), Err)?;
-        for (summary, again) in void.into_iter().zip(again) {
-            *summary = again;
-        }
+        let again;
+        (again, trouble) = queue::work(&void, 1, display, stop, tell);
+        found.extend(by_repeat(again));
     }
-    Ok(summaries)
+    (found, trouble)
+}
+
+fn by_repeat(summaries: Vec<Summary>) -> BTreeMap<String, Summary> {
+    summaries.into_iter().map(|summary| (summary.repeat.clone(), summary)).collect()
+}
+
+/// Puts beside each other what belongs together; what was not run on both clocks is left out.
+fn pairs(plan: Plan, simulated: Vec<Summary>, mut live: BTreeMap<String, Summary>) -> Vec<Pair> {
+    let mut simulated = by_repeat(simulated);
+    let planned = plan.settings.into_iter().zip(&plan.simulated).zip(&plan.live);
+    let pair = |((setting, virtual_job), live_job): ((String, &Job), &Job)| {
+        Some(Pair {
+            setting,
+            live: live.remove(&live_job.label.repeat)?,
+            simulated: simulated.remove(&virtual_job.label.repeat)?,
+        })
+    };
+    planned.filter_map(pair).collect()
 }
 
 fn tell(args: &CompareArgs, display: &Display, summary: &Summary) {
@@ -148,16 +167,10 @@ fn tell(args: &CompareArgs, display: &Display, summary: &Summary) {
     display.print(&format!("{:5} {virtual_s:8.2} s  {file} seed {seed}", verdict.as_str()));
 }
 
-fn finish(
-    args: &CompareArgs,
-    settings: Vec<String>,
-    simulated: Vec<Summary>,
-    live: Vec<Summary>,
-    interrupted: bool,
-) -> Exit {
+fn finish(args: &CompareArgs, pairs: Vec<Pair>) -> Exit {
     let mut agreement = Agreement::default();
-    for ((setting, simulated), live) in settings.into_iter().zip(simulated).zip(live) {
-        agreement.add(Pair { setting, simulated, live });
+    for pair in pairs {
+        agreement.add(pair);
     }
     let table = agreement.markdown();
     if !args.json {
@@ -168,10 +181,6 @@ fn finish(
     {
         eprintln!("benchcar: {} cannot be written: {error}", path.display());
         return Exit::Environment;
-    }
-    if interrupted {
-        eprintln!("benchcar: interrupted; the table holds what was run so far");
-        return Exit::Interrupted;
     }
     let holds = agreement.holds(f64::from(args.tolerance) / 100.0);
     if holds { Exit::AsExpected } else { Exit::Failed }
@@ -190,6 +199,10 @@ fn page(args: &CompareArgs, table: &str) -> String {
     if let Some(bridge) = &args.bridge {
         command += &format!(" --bridge {bridge}");
     }
+    if let Some(jobs) = args.jobs {
+        command += &format!(" --jobs {jobs}");
+    }
+    command += &format!(" --lateness-limit {} --again {}", args.lateness_limit, args.again);
     format!(
         "# Agreement of virtual and real time\n\nMade by `{command}`. A pair agrees when verdict \
          and end states are the same on both clocks.\n\n{table}"
@@ -198,4 +211,51 @@ fn page(args: &CompareArgs, table: &str) -> String {
 
 fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use clap::Parser;
+
+    use super::*;
+    use crate::args::{Cli, Command};
+
+    const ARGS: &str = "benchcar compare discovery-and-scan-hsfz --seeds 2 --confined /nowhere \
+                        --vary network.mechanic.loss=0%/1%/2%";
+
+    fn planned() -> Plan {
+        let Command::Compare(args) =
+            Cli::parse_from(ARGS.split(' ').filter(|word| !word.is_empty())).command
+        else {
+            panic!("not what was asked for");
+        };
+        plan(&args).expect("the scenario is in the library")
+    }
+
+    #[test]
+    fn no_two_runs_share_a_folder() {
+        let plan = planned();
+        let folders = plan.live.iter().map(|job| &job.live.as_ref().unwrap().folder);
+        assert_eq!(folders.collect::<BTreeSet<_>>().len(), 6);
+    }
+
+    #[test]
+    fn a_run_that_is_missing_moves_no_other_beside_a_stranger() {
+        let plan = planned();
+        let stop = AtomicBool::new(false);
+        let display = Display::new(true);
+        let (simulated, _) = queue::work(&plan.simulated, 2, &display, &stop, |_| {});
+        let twins = simulated.iter().zip(&plan.live);
+        let live: Vec<_> = twins
+            .map(|(twin, job)| Summary { repeat: job.label.repeat.clone(), ..twin.clone() })
+            .collect();
+        let mut live = by_repeat(live);
+        live.remove(&plan.live[2].label.repeat).expect("it was run");
+        let found = pairs(plan, simulated, live);
+        let sides = found.iter().map(|pair| (&pair.live.digest, &pair.simulated.digest));
+        assert!(sides.clone().count() == 5 && sides.clone().all(|(live, twin)| live == twin));
+        assert_eq!(sides.map(|(live, _)| live).collect::<BTreeSet<_>>().len(), 5);
+    }
 }
