@@ -52,4 +52,17 @@ mod tests {
             assert_ne!(base, other);
         }
     }
+
+    #[test]
+    fn is_the_same_number_on_every_machine() {
+        // As the xxhash package for Python has it.
+        let mut digest = Digest::default();
+        digest.add(0, Instant::from_nanos(1), b"a");
+        digest.add(1, Instant::from_nanos(1), b"b");
+        assert_eq!(digest.to_string(), "0ce0c03b076e1b69");
+        let frame: Vec<u8> = (0..=255).chain(0..=255).collect();
+        let mut digest = Digest::default();
+        digest.add(3, Instant::from_nanos(2_000_000_001), &frame);
+        assert_eq!(digest.to_string(), "fe911755734b2165");
+    }
 }

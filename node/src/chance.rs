@@ -122,6 +122,11 @@ mod tests {
     }
 
     #[test]
+    fn a_child_is_what_xxh3_is_everywhere() {
+        assert_eq!(Seed(1).child("wan/technician/up"), Seed(3_016_777_135_007_877_209));
+    }
+
+    #[test]
     fn a_ratio_of_one_covers_everything_and_zero_nothing() {
         assert!(Ratio::ONE.covers(u64::MAX));
         assert!(!Ratio::ZERO.covers(0));
