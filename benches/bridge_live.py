@@ -7,7 +7,9 @@ Needs root, ip, ping, ethtool; openvpn and n2n where they are to be compared. Ev
 machine: technician and mechanic each behind a leg of the internet, the relay between them. The
 rounds of all bridges alternate, so that what else the machine does hits all alike; and where this
 user may have it, whatever delay depends on runs on a real-time priority, lest a busy machine is
-measured instead. Prints each figure and its ratio; exits with 1 when a target is missed.
+measured instead. Prints each figure and its ratio; exits with 1 when a target is missed, with 3 when
+the emulator was too late for one to be judged. Losses are rare: one round of request and response
+leaves an uncertainty of some percent, `--exchanges 1024` of half a percent.
 """
 
 import argparse
@@ -26,6 +28,8 @@ TECH, EMU, RELAY, MECH, CAR = (f"bl{os.getpid()}{side}" for side in "termc")
 ORDER, PASSCODE = "7", "048291376655"
 CAR_IP, TECH_IP = "192.168.7.2", "192.168.7.1"
 WIRE_CAR = "192.168.8.2"
+# As `benchcar run --live` has it: what passed a later emulator than that shows nothing.
+LATENESS_LIMIT_US = 5_000
 
 RR = r"""
 import socket, sys, threading, time
@@ -401,7 +405,11 @@ def main():
     here = os.path.dirname(os.path.abspath(__file__))
     benchcar = sh(os.path.join(here, "..", "ci", "built"), "release").strip()
     wan = os.environ.get("BRIDGE_LIVE_WAN") or built_wan(here)
-    missed = []
+    missed, unmeasured = [], []
+
+    def void(text, reason):
+        print(f"  {text} VOID: {reason}")
+        unmeasured.append(text)
 
     def target(text, value, holds):
         print(f"  {text}: {value:.3f} {'ok' if holds else 'MISSED'}")
@@ -434,13 +442,13 @@ def main():
                 ratio = bulk["ours"] / bulk["n2n"]
                 target("throughput, ours / n2n (>= 4)", ratio, ratio >= 4)
             if not args.skip_rr:
-                undisturbed(flash)(lab, names, args, target)
+                undisturbed(flash)(lab, names, args, target, void)
         finally:
             lab.close()
-    sys.exit(1 if missed else 0)
+    sys.exit(1 if missed else 3 if unmeasured else 0)
 
 
-def flash(lab, names, args, target):
+def flash(lab, names, args, target, void):
     """4 KiB -> 6 B over 80 ms and 1 % loss, beside the wire; packets without loss or delay."""
     counted = rounds(lab, names, 1, lambda name, address, link: lab.rr(address, link, 1, 1024))
     lab.unplug()
@@ -451,10 +459,7 @@ def flash(lab, names, args, target):
 
     emulators = [lab.emulate("bridge", 20_000, 5_013), lab.emulate("wire", 20_000, 5_013)]
     took = rounds(lab, names, args.rounds, measure)
-    for emulator in emulators:
-        emulator.stdin.close()
-        emulator.wait(10)
-        print("  emulator:", open(emulator.out).read().split("ready", 1)[1].strip())
+    late = [lateness(emulator) for emulator in emulators]
     print(f"rr 4 KiB -> 6 B, {args.flows} flows of {args.exchanges} exchanges (of 1024), "
           "80 ms, 1 %: medians; packets of 1024 exchanges of one flow, no loss, no delay")
     for name in names:
@@ -462,9 +467,22 @@ def flash(lab, names, args, target):
         print(f"  {name:<8} {median(took[name]):7.2f} s ({median(took[name]) / median(took['wire']):.3f}"
               f" of the wire), {packets} packets ({packets / counted['wire'][0][1]:.3f})")
     ratio = median(took["ours"]) / median(took["wire"])
-    target("rr completion, ours / wire (<= 1.02)", ratio, ratio <= 1.02)
+    if max(late) > LATENESS_LIMIT_US:
+        void(f"rr completion, ours / wire (<= 1.02): {ratio:.3f}", f"the emulator's p99 lateness "
+             f"was {max(late) / 1000:.1f} ms, more than {LATENESS_LIMIT_US / 1000:g} ms")
+    else:
+        target("rr completion, ours / wire (<= 1.02)", ratio, ratio <= 1.02)
     ratio = counted["ours"][0][1] / counted["wire"][0][1]
     target("WAN packets, ours / wire (<= 1.05)", ratio, ratio <= 1.05)
+
+
+def lateness(emulator):
+    """Ends an emulator, prints what it did, and returns its p99 lateness in microseconds."""
+    emulator.stdin.close()
+    emulator.wait(10)
+    said = open(emulator.out).read().split("ready", 1)[1].strip()
+    print("  emulator:", said)
+    return float(re.search(r"lateness p99 ([\d.]+) us", said)[1])
 
 
 def built_wan(here):

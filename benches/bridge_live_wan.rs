@@ -40,7 +40,12 @@ fn main() -> ExitCode {
     let mut nothing = Vec::new();
     stdin().read_to_end(&mut nothing).expect("standard input can be read");
     let report = emulator.stop();
-    println!("lateness {:?}, refused {}", report.lateness, report.refused);
+    let live::netem::Lateness { p50, p99, max, count } = report.lateness;
+    let [p50, p99, max] = [p50, p99, max].map(|late| late.as_nanos() as f64 / 1e3);
+    println!(
+        "lateness p99 {p99} us (p50 {p50}, max {max}) of {count} frames, refused {refused}",
+        refused = report.refused
+    );
     ExitCode::SUCCESS
 }
 
