@@ -59,11 +59,6 @@ impl Technician {
         }
     }
 
-    /// Takes a burst of what arrives at the LAN port; what becomes of it is taken once, afterwards.
-    pub fn handle_burst(&mut self, now: Instant, inputs: impl Iterator<Item = PortInput>) {
-        inputs.for_each(|input| self.handle_lan(now, input));
-    }
-
     /// Takes what leaves the LAN port, oldest first.
     pub fn poll_lan(&mut self) -> Option<PortOutput> {
         self.lan.pop_front()

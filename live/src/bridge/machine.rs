@@ -8,8 +8,8 @@ pub trait Machine: Node<In = SocketEvent, Out = SocketAction> {
     /// Which end of the bridge it is.
     const ROLE: Role;
 
-    /// Takes a burst of what arrives at the LAN port.
-    fn handle_burst(&mut self, now: Instant, inputs: impl Iterator<Item = PortInput>);
+    /// Takes what arrives at the LAN port.
+    fn handle_lan(&mut self, now: Instant, input: PortInput);
     /// Takes what leaves the LAN port, oldest first.
     fn poll_lan(&mut self) -> Option<PortOutput>;
     /// Takes the next event, oldest first.
@@ -21,8 +21,8 @@ pub trait Machine: Node<In = SocketEvent, Out = SocketAction> {
 impl Machine for Technician {
     const ROLE: Role = Role::Technician;
 
-    fn handle_burst(&mut self, now: Instant, inputs: impl Iterator<Item = PortInput>) {
-        Self::handle_burst(self, now, inputs);
+    fn handle_lan(&mut self, now: Instant, input: PortInput) {
+        Self::handle_lan(self, now, input);
     }
 
     fn poll_lan(&mut self) -> Option<PortOutput> {
@@ -41,8 +41,8 @@ impl Machine for Technician {
 impl Machine for Mechanic {
     const ROLE: Role = Role::Mechanic;
 
-    fn handle_burst(&mut self, now: Instant, inputs: impl Iterator<Item = PortInput>) {
-        Self::handle_burst(self, now, inputs);
+    fn handle_lan(&mut self, now: Instant, input: PortInput) {
+        Self::handle_lan(self, now, input);
     }
 
     fn poll_lan(&mut self) -> Option<PortOutput> {

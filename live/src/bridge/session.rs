@@ -234,7 +234,7 @@ impl<M: Machine, L: Lan> Session<M, L> {
         busy
     }
 
-    /// Takes one batch of frames from the LAN.
+    /// Takes one batch of frames from the LAN; what becomes of it is taken once, afterwards.
     fn gather(
         &mut self,
         cx: &mut Context<'_>,
@@ -252,7 +252,9 @@ impl<M: Machine, L: Lan> Session<M, L> {
         }
         let busy = !self.burst.is_empty();
         if busy {
-            self.machine.handle_burst(now, self.burst.drain(..));
+            for input in self.burst.drain(..) {
+                self.machine.handle_lan(now, input);
+            }
             self.drain(now, observe);
         }
         Ok(busy)
