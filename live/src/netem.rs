@@ -8,12 +8,14 @@
 //! * [`report`]: what came of it all.
 //!
 //! Beneath: `engine` (the loop on its own thread), `waiting` (epoll in nanoseconds, naps and
-//! spins), `desk` and `bell` (what handle and thread tell each other without waiting for each
+//! spins), `ahead` (what letting a frame go takes), `desk` and `bell` (what handle and thread tell each other without waiting for each
 //! other).
 //!
 //! A frame's delay counts from the moment it arrived, and it leaves when the model says, never
 //! "so long after we got round to it": lateness does not add up, not even over two legs in a row.
 
+#[cfg(target_os = "linux")]
+mod ahead;
 mod bell;
 mod desk;
 pub mod emulator;

@@ -14,6 +14,7 @@ use thread_priority::{
 };
 use tracing::{debug, warn};
 
+use super::ahead::Ahead;
 use super::desk::{Back, Command, Seen};
 use super::topology::{Exit, Plan};
 use super::waiting::{Ready, Waiter};
@@ -45,6 +46,7 @@ pub fn spawn<E: End + 'static>(
         clock,
         waiter,
         desk,
+        ahead: Ahead::default(),
         lateness: Histogram::default(),
         report: Report::default(),
     };
@@ -68,6 +70,7 @@ struct Engine<E> {
     clock: Clock,
     waiter: Waiter,
     desk: Back,
+    ahead: Ahead,
     lateness: Histogram,
     report: Report,
 }
@@ -99,7 +102,8 @@ impl<E: End> Engine<E> {
 
     fn run(&mut self) -> io::Result<()> {
         loop {
-            self.waiter.wait(&self.clock, self.wan.poll_timeout())?;
+            let until = self.wan.poll_timeout().map(|due| self.ahead.of(due));
+            self.waiter.wait(&self.clock, until)?;
             self.deliver(self.clock.now());
             for place in 0..self.waiter.ready().len() {
                 let ready = self.waiter.ready()[place];
@@ -168,17 +172,21 @@ impl<E: End> Engine<E> {
         self.desk.entered(way, bytes, fate);
     }
 
-    /// Lets out what is due at `now`; sending takes time, so later frames look at the clock anew.
+    /// Lets out what is at the far end when it is due, let go at `now`; sending takes time, so later
+    /// frames look at the clock anew.
     fn deliver(&mut self, mut now: Instant) {
-        while let Some((due, way, frame)) = self.wan.pop_due(now) {
+        let ahead = self.ahead.by();
+        while let Some((due, way, frame)) = self.wan.pop_due(now + ahead) {
             match self.exits[way as usize] {
                 Exit::Way(next) => self.enter(next, due, frame),
                 Exit::End(number) => {
-                    self.lateness.record(now - due);
+                    self.lateness.record(now + ahead - due);
                     if self.ends[number].0.send(&frame).is_err() {
                         self.report.refused += 1;
                     }
-                    now = self.clock.now();
+                    let sent = self.clock.now();
+                    self.ahead.note(sent - now);
+                    now = sent;
                 }
             }
         }
