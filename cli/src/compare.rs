@@ -135,7 +135,9 @@ fn live(
             break;
         }
         let again;
-        (again, trouble) = queue::work(&void, 1, display, stop, tell);
+        // What was void among many may pass among few.
+        let fewer = workers.div_ceil(4);
+        (again, trouble) = queue::work(&void, fewer, display, stop, tell);
         found.extend(by_repeat(again));
     }
     (found, trouble)
