@@ -7,7 +7,7 @@
 //! of the rounds. Ours stands between veth ends, whose kernel knows when a frame arrived, as in a
 //! rig at the paces `hybrid` and `spin`. Emulators have the last processor, sender and receiver the
 //! first, so that they do not stand in each other's way. Exits with 1 when the hybrid pace is
-//! beyond its target, or beyond a quarter of rattan's median. Needs root or user namespaces.
+//! beyond its target, too soon as well as too late, or beyond a quarter of rattan's median. Needs root or user namespaces.
 //!
 //! `--rounds N --frames N` make it longer or shorter, `--uneven` sends at uneven times.
 
@@ -150,9 +150,13 @@ fn judge(carriers: &[Carrier], medians: &[Errors]) -> io::Result<()> {
         "hybrid p50 {:.1} µs, target {p50} µs; p99 {:.1} µs, target {p99} µs",
         ours.p50, ours.p99
     );
-    let mut missed = ours.p50 > p50 || ours.p99 > p99;
+    let too_soon = ours.p1 < -p50;
+    if too_soon {
+        println!("one frame of a hundred comes {:.1} µs too soon", -ours.p1);
+    }
+    let mut missed = too_soon || ours.p50.abs() > p50 || ours.p99 > p99;
     if let Some(theirs) = of(|carrier| matches!(carrier, Carrier::Rattan(_))) {
-        let ratio = ours.p50 / theirs.p50;
+        let ratio = ours.p50.abs() / theirs.p50;
         println!("hybrid p50 / rattan p50: {ratio:.2}, target {TARGET_RATIO}");
         missed |= ratio > TARGET_RATIO;
     }

@@ -180,13 +180,13 @@ impl<E: End> Engine<E> {
             match self.exits[way as usize] {
                 Exit::Way(next) => self.enter(next, due, frame),
                 Exit::End(number) => {
-                    self.lateness.record(now + ahead - due);
+                    let begun = self.clock.now();
+                    self.lateness.record(begun + ahead - due);
                     if self.ends[number].0.send(&frame).is_err() {
                         self.report.refused += 1;
                     }
-                    let sent = self.clock.now();
-                    self.ahead.note(sent - now);
-                    now = sent;
+                    now = self.clock.now();
+                    self.ahead.note(now - begun);
                 }
             }
         }

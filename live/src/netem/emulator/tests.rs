@@ -65,6 +65,29 @@ fn no_frame_is_early_and_none_overtakes() {
 }
 
 #[test]
+fn a_frame_is_let_go_before_it_is_due_by_some_of_what_sending_takes() {
+    let (site, end) = pair();
+    let [workshop, other_relay] = [(); 2].map(|()| pair().1);
+    let (relay, relay_end) = pair();
+    let topology = Topology::Bridge {
+        technician: [end, Socket { sends_for: Duration::from_micros(50), ..relay_end }],
+        mechanic: [workshop, other_relay],
+    };
+    let slow = impairment(r#"{"delay": "2ms"}"#);
+    let options = Options { pace: Pace::Spin, ..Options::default() };
+    let _emulator = Emulator::start(topology, wan([&slow; 4]), Clock::start(), &options).unwrap();
+    let let_go_after = (0..150).map(|number| {
+        let sent = Wall::now();
+        site.send_frame(&frame(number));
+        relay.take_with_time().1 - sent
+    });
+    let earliest = let_go_after.min().unwrap();
+    let due = Duration::from_millis(2);
+    assert!(earliest < due, "none was let go before {earliest:?}");
+    assert!(earliest >= due - Duration::from_micros(25), "{earliest:?}");
+}
+
+#[test]
 fn a_change_counts_from_the_frame_after_it() {
     let bench = Bench::plain();
     bench.site.send_frame(&frame(0));
@@ -285,7 +308,7 @@ fn await_that(is_so: impl Fn() -> bool) {
 /// The far end of a port the emulator has.
 struct Peer {
     socket: UnixDatagram,
-    delivered: Receiver<Frame>,
+    delivered: Receiver<(Frame, Wall)>,
 }
 
 impl Peer {
@@ -294,6 +317,11 @@ impl Peer {
     }
 
     fn take(&self) -> Frame {
+        self.take_with_time().0
+    }
+
+    /// Also when the emulator began to send it.
+    fn take_with_time(&self) -> (Frame, Wall) {
         self.delivered.recv_timeout(PATIENCE).expect("the emulator delivers")
     }
 }
@@ -301,7 +329,9 @@ impl Peer {
 /// A port in memory: it is read like any other, and takes whatever it is given.
 struct Socket {
     socket: UnixDatagram,
-    delivers: Option<Sender<Frame>>,
+    delivers: Option<Sender<(Frame, Wall)>>,
+    /// How long sending a frame keeps its sender.
+    sends_for: Duration,
     fails: bool,
     /// How long its frames had been there, told once it was asked to note that.
     waited: Duration,
@@ -334,8 +364,13 @@ impl End for Socket {
 
     fn send(&mut self, frame: &[u8]) -> io::Result<()> {
         let full = io::ErrorKind::WouldBlock;
+        let begun = Wall::now();
+        while begun.elapsed() < self.sends_for {
+            std::hint::spin_loop();
+        }
         let delivers = self.delivers.as_ref().ok_or(full)?;
-        delivers.send(Frame::copy_from_slice(frame)).map_err(|_| io::ErrorKind::BrokenPipe.into())
+        let delivered = delivers.send((Frame::copy_from_slice(frame), begun));
+        delivered.map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 }
 
@@ -345,8 +380,9 @@ fn pair() -> (Peer, Socket) {
     far.set_write_timeout(Some(PATIENCE)).expect("a time-out");
     near.set_nonblocking(true).expect("a socket that does not block");
     let peer = Peer { socket: far, delivered };
-    let (waited, notes) = (Duration::ZERO, false);
-    (peer, Socket { socket: near, delivers: Some(delivers), fails: false, waited, notes })
+    let (waited, notes, sends_for) = (Duration::ZERO, false, Duration::ZERO);
+    let delivers = Some(delivers);
+    (peer, Socket { socket: near, delivers, sends_for, fails: false, waited, notes })
 }
 
 fn wan(impairments: [&Impairment; 4]) -> Wan {
