@@ -28,8 +28,9 @@ TECH, EMU, RELAY, MECH, CAR = (f"bl{os.getpid()}{side}" for side in "termc")
 ORDER, PASSCODE = "7", "048291376655"
 CAR_IP, TECH_IP = "192.168.7.2", "192.168.7.1"
 WIRE_CAR = "192.168.8.2"
-# As `benchcar run --live` has it: what passed a later emulator than that shows nothing.
-LATENESS_LIMIT_US = 5_000
+# What passed a later emulator than that shows nothing: its p99 as `benchcar run --live` has it, and
+# its median, which counts four times in a round trip that must not be 2 % of 80 ms longer.
+LATENESS_LIMIT_US = {"p50": 200, "p99": 5_000}
 
 RR = r"""
 import socket, sys, threading, time
@@ -459,7 +460,7 @@ def flash(lab, names, args, target, void):
 
     emulators = [lab.emulate("bridge", 20_000, 5_013), lab.emulate("wire", 20_000, 5_013)]
     took = rounds(lab, names, args.rounds, measure)
-    late = [lateness(emulator) for emulator in emulators]
+    late = [late for emulator in emulators for late in lateness(emulator)]
     print(f"rr 4 KiB -> 6 B, {args.flows} flows of {args.exchanges} exchanges (of 1024), "
           "80 ms, 1 %: medians; packets of 1024 exchanges of one flow, no loss, no delay")
     for name in names:
@@ -467,9 +468,8 @@ def flash(lab, names, args, target, void):
         print(f"  {name:<8} {median(took[name]):7.2f} s ({median(took[name]) / median(took['wire']):.3f}"
               f" of the wire), {packets} packets ({packets / counted['wire'][0][1]:.3f})")
     ratio = median(took["ours"]) / median(took["wire"])
-    if max(late) > LATENESS_LIMIT_US:
-        void(f"rr completion, ours / wire (<= 1.02): {ratio:.3f}", f"the emulator's p99 lateness "
-             f"was {max(late) / 1000:.1f} ms, more than {LATENESS_LIMIT_US / 1000:g} ms")
+    if late:
+        void(f"rr completion, ours / wire (<= 1.02): {ratio:.3f}", f"the emulator was {late[0]} late")
     else:
         target("rr completion, ours / wire (<= 1.02)", ratio, ratio <= 1.02)
     ratio = counted["ours"][0][1] / counted["wire"][0][1]
@@ -477,12 +477,14 @@ def flash(lab, names, args, target, void):
 
 
 def lateness(emulator):
-    """Ends an emulator, prints what it did, and returns its p99 lateness in microseconds."""
+    """Ends an emulator, prints what it did, and returns in what it was too late."""
     emulator.stdin.close()
     emulator.wait(10)
     said = open(emulator.out).read().split("ready", 1)[1].strip()
     print("  emulator:", said)
-    return float(re.search(r"lateness p99 ([\d.]+) us", said)[1])
+    found = {name: float(re.search(rf"{name} ([\d.]+)", said)[1]) for name in LATENESS_LIMIT_US}
+    return [f"{name} {late:g} us (limit {LATENESS_LIMIT_US[name]} us)"
+            for name, late in found.items() if late > LATENESS_LIMIT_US[name]]
 
 
 def built_wan(here):

@@ -43,8 +43,8 @@ fn main() -> ExitCode {
     let live::netem::Lateness { p50, p99, max, count } = report.lateness;
     let [p50, p99, max] = [p50, p99, max].map(|late| late.as_nanos() as f64 / 1e3);
     println!(
-        "lateness p99 {p99} us (p50 {p50}, max {max}) of {count} frames, refused {refused}",
-        refused = report.refused
+        "lateness us: p50 {p50}, p99 {p99}, max {max}, of {count} frames; refused {}",
+        report.refused
     );
     ExitCode::SUCCESS
 }

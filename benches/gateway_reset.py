@@ -56,12 +56,16 @@ def live(options, scenario, seeds, folder):
 
 
 def notes(folder, scenario, seed):
-    """What the bridge's programs said in one run, as (party, text)."""
+    """What the bridge's programs said in one run once the order stood, as (party, text)."""
     record = folder / f"{pathlib.Path(scenario).stem}-seed{seed}.ndjson"
     with open(record, encoding="utf-8") as lines:
         events = [json.loads(line) for line in lines if '"note"' in line]
     parties = (*ENDPOINTS, "relay")
-    return [(event["party"], event["text"]) for event in events if event.get("party") in parties]
+    said = [(event["party"], event["text"]) for event in events if event.get("party") in parties]
+    # Before, whoever calls first is turned away, and calls again.
+    joined = [place for place, (party, text) in enumerate(said)
+              if party in ENDPOINTS and text == "joined"]
+    return said[joined[0]:] if joined else said
 
 
 def lost(said):
