@@ -46,16 +46,18 @@ pub fn compare(args: &CompareArgs) -> Exit {
     let display = Display::new(args.json);
     let (simulated, _) = queue::work(&plan.simulated, processors(), &display, &stop, |_| {});
     let (live, trouble) = live(args, &plan.live, &display, &stop);
-    let exit = finish(args, pairs(plan, simulated, live));
+    let pairs = pairs(plan, simulated, live);
     if let Some(trouble) = trouble {
-        eprintln!("benchcar: {trouble}\nThe table holds what was run before.");
+        eprintln!("benchcar: {trouble}");
+        tell_partial(args, pairs);
         return Exit::Environment;
     }
     if stop.load(Ordering::Relaxed) {
-        eprintln!("benchcar: interrupted; the table holds what was run so far");
+        eprintln!("benchcar: interrupted");
+        tell_partial(args, pairs);
         return Exit::Interrupted;
     }
-    exit
+    finish(args, pairs)
 }
 
 /// Reads everything that can be wrong before anything is run.
@@ -89,9 +91,14 @@ fn plan(args: &CompareArgs) -> Result<Plan, Exit> {
         };
         let simulated = jobs(args.live(false, plan.live.len()))?;
         let live = jobs(args.live(true, plan.live.len()))?;
-        plan.settings.extend(vec![choice.name.clone(); live.len()]);
-        plan.simulated.extend(simulated);
-        plan.live.extend(live);
+        for (simulated, live) in simulated.into_iter().zip(live) {
+            // Selected twice, it is run once.
+            if plan.live.iter().all(|job| job.label.repeat != live.label.repeat) {
+                plan.settings.push(choice.name.clone());
+                plan.simulated.push(simulated);
+                plan.live.push(live);
+            }
+        }
     }
     Ok(plan)
 }
@@ -170,10 +177,7 @@ fn tell(args: &CompareArgs, display: &Display, summary: &Summary) {
 }
 
 fn finish(args: &CompareArgs, pairs: Vec<Pair>) -> Exit {
-    let mut agreement = Agreement::default();
-    for pair in pairs {
-        agreement.add(pair);
-    }
+    let agreement = agreement(pairs);
     let table = agreement.markdown();
     if !args.json {
         say(&table);
@@ -188,23 +192,40 @@ fn finish(args: &CompareArgs, pairs: Vec<Pair>) -> Exit {
     if holds { Exit::AsExpected } else { Exit::Failed }
 }
 
+/// Prints what was run before the end; a page that stands is not given up for it.
+fn tell_partial(args: &CompareArgs, pairs: Vec<Pair>) {
+    if !pairs.is_empty() && !args.json {
+        say(&agreement(pairs).markdown());
+        eprintln!("benchcar: partial: the table holds what was run before");
+    }
+    if let Some(path) = &args.markdown {
+        eprintln!("benchcar: {} is as it was", path.display());
+    }
+}
+
+fn agreement(pairs: Vec<Pair>) -> Agreement {
+    let mut agreement = Agreement::default();
+    for pair in pairs {
+        agreement.add(pair);
+    }
+    agreement
+}
+
 /// A page that says how it was made.
 fn page(args: &CompareArgs, table: &str) -> String {
-    let mut command = format!("benchcar compare {}", args.scenarios.join(" "));
-    command += &format!(" --seeds {}", args.seeds);
-    for setting in &args.set {
-        command += &format!(" --set {setting}");
-    }
-    for vary in &args.vary {
-        command += &format!(" --vary '{vary}'");
-    }
-    if let Some(bridge) = &args.bridge {
-        command += &format!(" --bridge {bridge}");
-    }
-    if let Some(jobs) = args.jobs {
-        command += &format!(" --jobs {jobs}");
-    }
-    command += &format!(" --lateness-limit {} --again {}", args.lateness_limit, args.again);
+    let mut command = "benchcar compare".to_owned();
+    let mut add = |words: &str, value: &str| command += &format!("{words} {}", job::quoted(value));
+    args.scenarios.iter().for_each(|scenario| add("", scenario));
+    add(" --seed", &args.seed.to_string());
+    add(" --seeds", &args.seeds.to_string());
+    args.set.iter().for_each(|setting| add(" --set", setting));
+    args.vary.iter().for_each(|vary| add(" --vary", &vary.to_string()));
+    args.bridge.iter().for_each(|bridge| add(" --bridge", bridge));
+    args.jobs.iter().for_each(|jobs| add(" --jobs", &jobs.to_string()));
+    add(" --pace", &args.pace.to_string());
+    add(" --lateness-limit", &args.lateness_limit.to_string());
+    add(" --again", &args.again.to_string());
+    add(" --tolerance", &args.tolerance.to_string());
     format!(
         "# Agreement of virtual and real time\n\nMade by `{command}`. A pair agrees when verdict \
          and end states are the same on both clocks.\n\n{table}"
@@ -224,8 +245,8 @@ mod tests {
     use super::*;
     use crate::args::{Cli, Command};
 
-    const ARGS: &str = "benchcar compare discovery-and-scan-hsfz --seeds 2 --confined /nowhere \
-                        --vary network.mechanic.loss=0%/1%/2%";
+    const ARGS: &str = "benchcar compare discovery-and-scan-hsfz discovery-and-scan-hsfz --seeds 2 \
+                        --confined /nowhere --vary network.mechanic.loss=0%/1%/2%";
 
     fn planned() -> Plan {
         let Command::Compare(args) =
@@ -237,8 +258,9 @@ mod tests {
     }
 
     #[test]
-    fn no_two_runs_share_a_folder() {
+    fn no_two_runs_share_a_folder_and_what_is_selected_twice_is_run_once() {
         let plan = planned();
+        assert_eq!(plan.live.len(), 6);
         let folders = plan.live.iter().map(|job| &job.live.as_ref().unwrap().folder);
         assert_eq!(folders.collect::<BTreeSet<_>>().len(), 6);
     }
