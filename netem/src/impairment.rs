@@ -1,5 +1,6 @@
 //! What a scenario says of one direction of a link.
 
+#[cfg(any(test, feature = "schema"))]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -12,7 +13,8 @@ use crate::units::{BitRate, ByteSize, DurationText, Percent};
 /// A frame passes the models in this order: drop list, burst, loss, blackout, MTU, queue and rate,
 /// corruption, delay with jitter, reordering, duplication. What is lost takes no place in the
 /// queue. The parameters of the moment a frame enters decide about it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Impairment {
     /// Named figures to start from; every other key overrides the preset's.
@@ -72,7 +74,8 @@ pub struct Impairment {
 }
 
 /// How the delay varies around its middle.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Distribution {
     /// Every delay from `delay - jitter` to `delay + jitter` is as likely as the other.
@@ -90,7 +93,8 @@ pub enum Distribution {
 /// The link begins good. With each frame it first changes state or not, then the frame is lost or
 /// not. With `loss-in-bad` at 100 % the mean burst is `1 / r` frames long, and the share of frames
 /// lost is `p / (p + r)`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Burst {
     /// Chance per frame to go from good to bad.
@@ -106,7 +110,8 @@ pub struct Burst {
 }
 
 /// A time during which nothing passes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Blackout {
     /// When it begins, from the beginning of the run.
@@ -117,7 +122,8 @@ pub struct Blackout {
 }
 
 /// A change of a link's parameters in the course of a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Change {
     /// When, from the beginning of the run.

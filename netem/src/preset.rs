@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+#[cfg(any(test, feature = "schema"))]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -13,9 +14,8 @@ use crate::units::{BitRate, DurationText, Percent};
 ///
 /// Where a source gives a round trip, each direction has half of it. Where it gives two rates,
 /// each direction has the slower one. Where it gives no loss or jitter, there is none.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Preset {
     /// A switched local network: 100 µs, 1 Gbit/s.

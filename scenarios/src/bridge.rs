@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+#[cfg(test)]
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
@@ -19,7 +20,8 @@ pub enum Bridge {
 }
 
 /// How the bridge is set, what is not said as a workshop has it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct BridgeSetup {
     /// How frames ride through the tunnel; `datagram` where nothing is said.
@@ -29,7 +31,8 @@ pub struct BridgeSetup {
 }
 
 /// How frames ride through the tunnel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Carry {
     /// Each in a datagram: what the network loses is lost, as on a wire.
@@ -40,7 +43,8 @@ pub enum Carry {
 }
 
 /// What follows from what the bridge measures.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Guard {
     /// Nothing.
@@ -117,6 +121,7 @@ impl<'de> de::Visitor<'de> for BridgeVisitor {
     }
 }
 
+#[cfg(test)]
 impl JsonSchema for Bridge {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Bridge".into()

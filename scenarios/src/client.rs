@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use netem_rs::DurationText;
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +13,8 @@ use crate::text::text_type;
 use crate::voltage::Voltage;
 
 /// How the tester differs from the usual one; an EDIABAS-like client where nothing is said.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct ClientSetup {
     /// The TCP of the tester's computer; `linux` where nothing is said.
@@ -28,9 +30,8 @@ pub struct ClientSetup {
 }
 
 /// A TCP with a retransmission floor of its own.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum TcpStack {
     /// Linux: floor 200 ms.
@@ -54,7 +55,8 @@ text_type!(TesterAddress, "TesterAddress", "^(F4|F5)$", "the address of a tester
 pub struct AddressError(String);
 
 /// How long a tester waits for what. What is not named is as EDIABAS-like clients have it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct ClientTimeouts {
     /// TCP connect, `5s`.
@@ -78,7 +80,8 @@ pub struct ClientTimeouts {
 }
 
 /// How a tester programs. What is not named is as programming clients have it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct ClientProgramming {
     /// Supply below which nothing is begun, `13V`.

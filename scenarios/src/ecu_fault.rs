@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -10,9 +11,10 @@ use crate::text::text_type;
 use crate::time::TimeRange;
 
 /// A control unit that misbehaves.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(try_from = "EcuFaultKeys")]
-#[schemars(with = "EcuFaultKeys")]
+#[cfg_attr(test, schemars(with = "EcuFaultKeys"))]
 pub struct EcuAction {
     /// The control unit by its name in the vehicle.
     pub name: String,
@@ -50,7 +52,8 @@ pub enum EcuFault {
 }
 
 /// Which requests are refused, and how.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Refusal {
     /// How the request begins, such as `34` or `31 01 FF 00`.
@@ -59,7 +62,7 @@ pub struct Refusal {
     pub nrc: Nrc,
     /// How often; always where nothing is said.
     #[serde(default)]
-    #[schemars(range(min = 1))]
+    #[cfg_attr(test, schemars(range(min = 1)))]
     pub times: Option<u32>,
 }
 
@@ -101,8 +104,9 @@ pub enum NumberError {
 }
 
 /// A control unit that misbehaves: its name, and one thing it does.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[schemars(rename = "EcuAction")]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[cfg_attr(test, schemars(rename = "EcuAction"))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct EcuFaultKeys {
     /// The control unit by its name in the vehicle.
@@ -115,15 +119,15 @@ struct EcuFaultKeys {
     silent_after_reset: Option<TimeRange>,
     /// Fails to write this block, counted from 1 in each download, once (NRC 72).
     #[serde(default)]
-    #[schemars(range(min = 1))]
+    #[cfg_attr(test, schemars(range(min = 1)))]
     write_error_at_block: Option<u32>,
     /// Calls the counter of this block wrong, counted from 1 in each download, once (NRC 73).
     #[serde(default)]
-    #[schemars(range(min = 1))]
+    #[cfg_attr(test, schemars(range(min = 1)))]
     wrong_counter_at_block: Option<u32>,
     /// Writes this block, counted from 1 in each download, with one bit flipped, once.
     #[serde(default)]
-    #[schemars(range(min = 1))]
+    #[cfg_attr(test, schemars(range(min = 1)))]
     damage_block: Option<u32>,
     /// Calls every memory check good, whatever the memory holds.
     #[serde(default)]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use netem_rs::DurationText;
+#[cfg(test)]
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de;
@@ -30,7 +31,8 @@ pub struct Expectations {
 }
 
 /// What is expected of one control unit. What is not named is not looked at.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct EcuExpectation {
     /// In what state it is left. Where nothing is said, in any that does not cost the unit: not
@@ -104,6 +106,7 @@ impl<'de> de::Visitor<'de> for FaultsVisitor {
     }
 }
 
+#[cfg(test)]
 impl JsonSchema for FaultsExpected {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "FaultsExpected".into()
@@ -122,6 +125,7 @@ impl JsonSchema for FaultsExpected {
     }
 }
 
+#[cfg(test)]
 impl JsonSchema for Expectations {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Expectations".into()

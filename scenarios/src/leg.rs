@@ -4,6 +4,7 @@ use std::fmt;
 
 use netem_rs::{DurationText, Impairment, ImpairmentError};
 use node::Seed;
+#[cfg(test)]
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserialize, DeserializeSeed, MapAccess};
@@ -185,6 +186,7 @@ impl<'de, S: DeserializeSeed<'de>> de::Visitor<'de> for SieveKey<'_, S> {
     }
 }
 
+#[cfg(test)]
 impl JsonSchema for Leg {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Leg".into()

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use netem_rs::DurationText;
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -57,7 +58,8 @@ pub struct Scenario {
 }
 
 /// What feeds the car. What is not named is as the vehicle has it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Supply {
     /// The voltage of the battery without load, such as `12.4V`.
@@ -70,7 +72,8 @@ pub struct Supply {
 }
 
 /// One point of a voltage over time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct SupplyPoint {
     /// When, from the beginning of the run.
@@ -80,7 +83,8 @@ pub struct SupplyPoint {
 }
 
 /// What the network beneath the bridge does; nothing where nothing is said.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Network {
     /// Between the technician and the relay.
@@ -90,7 +94,8 @@ pub struct Network {
 }
 
 /// How the manufacturer's service for plans and keys behaves.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(crate) struct BackendSetup {
     /// How long each answer takes; a range is drawn anew for each. `800ms` where nothing is said.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use netem_rs::ByteSize;
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +11,8 @@ use crate::hex::{Expected, HexBytes};
 use crate::time::TimeRange;
 
 /// One step of a scenario: a single key, its deed in [`conversation`](crate::conversation).
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
     /// Finds the interface and the car, connects, reads the identification of the gateway.
@@ -36,7 +38,8 @@ pub enum Step {
 }
 
 /// One request to one control unit, or to all.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Request {
     /// The control unit by its name in the vehicle, such as `dme`; absent when functional.
@@ -53,7 +56,8 @@ pub struct Request {
 }
 
 /// What is flashed, and into which control unit.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Program {
     /// The control unit by its name in the vehicle, such as `egs`.
@@ -70,7 +74,8 @@ pub struct Program {
 }
 
 /// The control unit a step works on.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Target {
     /// The control unit by its name in the vehicle, such as `egs`.
@@ -78,11 +83,12 @@ pub struct Target {
 }
 
 /// Steps that are carried out several times.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Repeat {
     /// How often, 1 to 100 000.
-    #[schemars(range(min = 1, max = 100_000))]
+    #[cfg_attr(test, schemars(range(min = 1, max = 100_000)))]
     pub times: u32,
     /// The steps, in order.
     pub steps: Vec<Step>,
@@ -127,9 +133,8 @@ impl fmt::Display for Step {
 }
 
 /// How a step ended.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// The step did all it had to.

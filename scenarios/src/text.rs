@@ -34,6 +34,7 @@ macro_rules! text_type {
             }
         }
 
+        #[cfg(test)]
         impl schemars::JsonSchema for $type {
             fn schema_name() -> std::borrow::Cow<'static, str> {
                 $name.into()

@@ -2,15 +2,17 @@
 
 use std::fmt;
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::time::TimeRange;
 
 /// When a fault strikes.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(try_from = "TriggerKeys")]
-#[schemars(with = "TriggerKeys")]
+#[cfg_attr(test, schemars(with = "TriggerKeys"))]
 pub struct Trigger {
     /// What has to happen.
     pub event: Event,
@@ -60,9 +62,8 @@ pub enum Event {
 }
 
 /// The beginning or the end of something that takes time.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
     /// When it begins.
@@ -72,9 +73,8 @@ pub enum Phase {
 }
 
 /// One direction of one leg of the network.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum LinkName {
     /// From the technician to the relay.
@@ -88,8 +88,9 @@ pub enum LinkName {
 }
 
 /// When a fault strikes: one of `at`, `step`, `block`, `erase`, `reset`, `gateway-reset`, `frame`.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[schemars(rename = "Trigger")]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[cfg_attr(test, schemars(rename = "Trigger"))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 struct TriggerKeys {
     /// Time since the run began, such as `90s`.

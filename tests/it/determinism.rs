@@ -3,7 +3,6 @@
 use std::thread;
 
 use record::Summary;
-use rstest::rstest;
 use scenarios::{LIBRARY, Shipped};
 
 use crate::play::{Wants, first_runs, play, shipped, told};
@@ -24,15 +23,14 @@ fn another_seed_gives_another_run_that_repeats_as_well() {
     }
 }
 
-#[rstest]
-#[case::recording(Wants { lines: true, frames: false })]
-#[case::capturing(Wants { lines: false, frames: true })]
-fn watching_changes_nothing(#[case] wants: Wants) {
+#[test]
+fn watching_changes_nothing() {
+    let wants = Wants { lines: true, frames: true };
     for (scenario, first) in LIBRARY.iter().zip(first_runs()) {
         let (watched, seen) = play(&shipped(scenario), 1, wants);
         same(first, &watched);
-        assert_eq!(!seen.lines.is_empty(), wants.lines, "{}", scenario.name);
-        assert_eq!(!seen.sightings.is_empty(), wants.frames, "{}", scenario.name);
+        assert!(!seen.lines.is_empty(), "{}", scenario.name);
+        assert!(!seen.sightings.is_empty(), "{}", scenario.name);
     }
 }
 

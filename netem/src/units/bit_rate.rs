@@ -13,6 +13,7 @@ pub struct BitRate(NonZeroU64);
 
 impl BitRate {
     const FORMS: &'static str = "a rate such as `512kbit/s`, `10Mbit/s` or `1Gbit/s`";
+    #[cfg(any(test, feature = "schema"))]
     const PATTERN: &'static str = r"^[0-9]+(\.[0-9]+)? ?[kMG]?bit/s$";
 
     /// Makes a rate from bits per second; nothing is no rate.

@@ -12,6 +12,7 @@ pub struct ByteSize(pub u64);
 
 impl ByteSize {
     const FORMS: &'static str = "an amount of memory such as `512B`, `256KiB` or `2MiB`";
+    #[cfg(any(test, feature = "schema"))]
     const PATTERN: &'static str = r"^[0-9]+(\.[0-9]+)? ?([KMG]i)?B$";
 }
 

@@ -13,6 +13,7 @@ pub struct DurationText(pub Duration);
 
 impl DurationText {
     const FORMS: &'static str = "a duration such as `50ms`, `1.5s`, `35min` or `2h`";
+    #[cfg(any(test, feature = "schema"))]
     const PATTERN: &'static str = r"^[0-9]+(\.[0-9]+)? ?(ns|us|µs|ms|s|min|h)$";
 
     /// Returns the duration in nanoseconds; what does not fit into 64 bits is their maximum.

@@ -14,6 +14,7 @@ pub struct Percent(pub Ratio);
 
 impl Percent {
     const FORMS: &'static str = "a percentage such as `0.1%`, from `0%` to `100%`";
+    #[cfg(any(test, feature = "schema"))]
     const PATTERN: &'static str = r"^(100(\.0+)?|[0-9]{1,2}(\.[0-9]+)?) ?%$";
 
     /// None.

@@ -29,6 +29,7 @@ macro_rules! serialised_as_text {
             }
         }
 
+        #[cfg(any(test, feature = "schema"))]
         impl schemars::JsonSchema for $type {
             fn schema_name() -> std::borrow::Cow<'static, str> {
                 stringify!($type).into()

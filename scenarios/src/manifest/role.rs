@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use netem_rs::DurationText;
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -38,11 +39,12 @@ impl fmt::Display for RoleName {
 }
 
 /// One program of a bridge.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Role {
     /// The program and its arguments; it has to stay in the foreground.
-    #[schemars(length(min = 1))]
+    #[cfg_attr(test, schemars(length(min = 1)))]
     pub run: Vec<Template>,
     /// How it is joined to the Ethernet port of its site; a relay has none.
     #[serde(default)]
@@ -55,7 +57,8 @@ pub struct Role {
 }
 
 /// How a program is joined to the Ethernet port of its site.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Port {
     /// Whether it makes a device of its own or opens one.
@@ -63,7 +66,7 @@ pub struct Port {
     /// Largest IP packet it carries without loss, in bytes; 1500 where nothing is said. A tester
     /// on a device with a smaller one sends smaller packets; the car does not know of it.
     #[serde(default = "full_mtu")]
-    #[schemars(range(min = 68, max = 9000))]
+    #[cfg_attr(test, schemars(range(min = 68, max = 9000)))]
     pub mtu: u16,
     /// Whether it puts an address on its device that has to be taken away before use.
     #[serde(default)]
@@ -71,9 +74,8 @@ pub struct Port {
 }
 
 /// How a program gets at Ethernet frames.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Attachment {
     /// It makes the TAP device `{tap}`. Beside the tester that is the tester's port; beside the
@@ -84,7 +86,8 @@ pub enum Attachment {
 }
 
 /// How one can tell that a program is ready; everything that is named has to be there.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Ready {
     /// A line of what it prints has this.
@@ -115,7 +118,8 @@ impl Ready {
 }
 
 /// How a program is stopped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Stop {
     /// The signal that asks it to end.
@@ -131,9 +135,8 @@ impl Default for Stop {
 }
 
 /// A signal that asks a program to end.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Signal {
     /// SIGTERM.
@@ -149,7 +152,8 @@ pub enum Signal {
 }
 
 /// Something that is made ready before the programs start.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Preparation {
     /// Runs a program to its end; it has to succeed.
@@ -159,7 +163,8 @@ pub enum Preparation {
 }
 
 /// A file that is written before the programs start.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct PreparedFile {
     /// Where, below `{dir}`.
