@@ -29,7 +29,10 @@ pub struct EcuProfile {
     /// Its diagnostic address.
     #[serde(deserialize_with = "text::text")]
     pub address: u8,
-    /// The VIN of the vehicle it belongs to, 17 characters.
+    /// The bus it hangs on; `None` when no list of the gateway names it.
+    #[serde(default)]
+    pub bus: Option<Bus>,
+    /// The VIN of the vehicle it belongs to, 17 characters; in a vehicle, that vehicle's.
     #[serde(default = "default_vin")]
     pub vin: String,
     /// Diagnostic sessions of its application (§2.4), beside 01.
@@ -81,6 +84,24 @@ pub struct EcuProfile {
     pub generic_reject: Vec<u8>,
     /// What it draws from the supply.
     pub load: Load,
+}
+
+/// A bus of the vehicle the gateway keeps a list of (§4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Bus {
+    /// K-CAN.
+    KCan,
+    /// Body CAN.
+    BodyCan,
+    /// MOST.
+    Most,
+    /// FA-CAN.
+    FaCan,
+    /// The one with time slots for chassis and drive.
+    Flexray,
+    /// Ethernet.
+    Ethernet,
 }
 
 /// The times of a control unit (§2.1, §3).

@@ -2,7 +2,8 @@
 //!
 //! * [`gateway`]: the vehicle at its port; protocols, control units, resets and supply together.
 //! * `hsfz`, `doip`: the two protocols, each a machine over sockets.
-//! * `units`: the control units, and whose answer goes where.
+//! * `units`: the control units, and whose answer goes where. `identity`: what they know of the
+//!   vehicle.
 //! * [`reset`]: the gateway's reset, step by step. `port`: what it does to carrier and stack.
 //! * [`supply`]: battery, charger, load, voltage over time.
 //! * [`vehicle`], [`dialect`], [`entity`]: what differs from car to car, read from YAML.
@@ -19,6 +20,7 @@ pub mod entity;
 pub mod event;
 pub mod gateway;
 mod hsfz;
+mod identity;
 mod later;
 mod outbox;
 mod port;

@@ -11,6 +11,7 @@ use wire::doip::LogicalAddress;
 use wire::hsfz::Address;
 use wire::uds::{self, Answer};
 
+use crate::identity;
 use crate::setup::Setup;
 use crate::vehicle::VehicleProfile;
 
@@ -77,8 +78,9 @@ impl Units {
     ///
     /// When a unit of the vehicle has no profile; reading a vehicle file makes sure of that.
     pub(crate) fn new(vehicle: &VehicleProfile, setup: &Setup, seed: Seed) -> Self {
+        let profiles = identity::profiles(vehicle, setup);
         let mut units: Vec<_> =
-            vehicle.units.iter().map(|name| Unit::new(name, setup, seed)).collect();
+            profiles.into_iter().map(|profile| Unit::new(profile, setup, seed)).collect();
         units.sort_by_key(|unit| unit.ecu.address());
         let mut targets = [Target::Unknown; 256];
         for address in &vehicle.silent {
@@ -265,20 +267,16 @@ impl Units {
 }
 
 impl Unit {
-    fn new(name: &str, setup: &Setup, seed: Seed) -> Self {
-        let given = setup.profiles.get(name).cloned();
-        let mut profile = given
-            .or_else(|| EcuProfile::named(name))
-            .expect("every unit of a vehicle has a profile");
+    fn new(mut profile: EcuProfile, setup: &Setup, seed: Seed) -> Self {
         if let Some(factor) = setup.erase_factor {
             profile.timing.factor = factor;
         }
-        let condition = setup.conditions.get(name).copied().unwrap_or_default();
+        let condition = setup.conditions.get(&profile.name).copied().unwrap_or_default();
         if setup.immediate {
             let none = Span { low: Duration::ZERO, high: Duration::ZERO };
             (profile.timing.latency, profile.timing.functional_latency) = (none, none);
         }
-        let ecu = Ecu::new(&profile, condition, seed.child("ecu").child(name));
+        let ecu = Ecu::new(&profile, condition, seed.child("ecu").child(&profile.name));
         let load = ecu.load_milliamps();
         Self { ecu, due: None, load, waiting: VecDeque::new() }
     }
