@@ -109,7 +109,7 @@ impl Unit {
             0x1701 => self.system_time(now).to_be_bytes().to_vec(),
             0x2000..=0x20FF => self.read_info(did.to_be_bytes()[1])?,
             did::EXTENDED_MODE => vec![self.extended_mode],
-            did::LOCK_STATUS if self.profile.paired => self.pairing.status().to_vec(),
+            did::LOCK_STATUS if self.profile.paired => self.pairing.status(now).to_vec(),
             did::PAIRING_ID if self.profile.paired => self.pairing.id().to_vec(),
             did::TERMINAL_15 if self.profile.data.contains_key(&did) => {
                 let tenths = i16::try_from(self.millivolts / 100).unwrap_or(i16::MAX);

@@ -55,6 +55,10 @@ enum Task {
         end: Instant,
         found: bool,
     },
+    /// Learning a key is over.
+    Learned {
+        found: bool,
+    },
     /// The slots are emptied.
     Returning {
         start: Instant,
@@ -86,8 +90,12 @@ impl Pairing {
     }
 
     /// Identifier 7E00.
-    pub(crate) fn status(&self) -> [u8; 3] {
-        self.bolts.map(Bolt::code)
+    pub(crate) fn status(&self, now: Instant) -> [u8; 3] {
+        let mut bolts = self.bolts;
+        if self.learned(now) == Some(true) {
+            bolts[place(Slot::Keys)] = Bolt::Set;
+        }
+        bolts.map(Bolt::code)
     }
 
     /// Identifier 7E01.
@@ -120,6 +128,7 @@ impl Pairing {
 
     /// Routine 7E12: learns a key; locked slots take no more.
     pub(crate) fn begin_learning(&mut self, now: Instant) -> Result<(), NotAllowed> {
+        self.settle(now);
         if *self.bolt(Slot::Keys) == Bolt::Locked {
             return Err(NotAllowed);
         }
@@ -131,22 +140,39 @@ impl Pairing {
 
     /// Result of routine 7E12: 00 learned, 01 running, 02 no key found; `None` when not started.
     pub(crate) fn learning_result(&mut self, now: Instant) -> Option<u8> {
-        let Task::Learning { end, found } = self.task else {
-            return None;
+        self.settle(now);
+        match self.task {
+            Task::Learning { .. } => Some(0x01),
+            Task::Learned { found: true } => Some(0x00),
+            Task::Learned { found: false } => Some(0x02),
+            Task::None | Task::Returning { .. } => None,
+        }
+    }
+
+    /// Ends the learning of a key whose time is over, once: its slot may be locked later.
+    fn settle(&mut self, now: Instant) {
+        let Some(found) = self.learned(now) else {
+            return;
         };
-        Some(match (now < end, found) {
-            (true, _) => 0x01,
-            (false, true) => {
-                *self.bolt(Slot::Keys) = Bolt::Set;
-                0x00
+        self.task = Task::Learned { found };
+        if found {
+            *self.bolt(Slot::Keys) = Bolt::Set;
+        }
+    }
+
+    /// Returns whether a key was found by a task that is over and not settled yet.
+    fn learned(&self, now: Instant) -> Option<bool> {
+        match self.task {
+            Task::Learning { end, found } if end <= now => Some(found),
+            Task::Learning { .. } | Task::Learned { .. } | Task::None | Task::Returning { .. } => {
+                None
             }
-            (false, false) => 0x02,
-        })
+        }
     }
 
     /// Routine 7E13: locks every slot that is set.
     pub(crate) fn lock(&mut self, now: Instant) {
-        self.learning_result(now);
+        self.settle(now);
         for bolt in &mut self.bolts {
             if *bolt == Bolt::Set {
                 *bolt = Bolt::Locked;
@@ -178,11 +204,16 @@ impl Pairing {
     }
 
     fn bolt(&mut self, slot: Slot) -> &mut Bolt {
-        &mut self.bolts[match slot {
-            Slot::Dme => 0,
-            Slot::Egs => 1,
-            Slot::Keys => 2,
-        }]
+        &mut self.bolts[place(slot)]
+    }
+}
+
+/// Returns where a slot stands in identifier 7E00.
+const fn place(slot: Slot) -> usize {
+    match slot {
+        Slot::Dme => 0,
+        Slot::Egs => 1,
+        Slot::Keys => 2,
     }
 }
 
@@ -197,15 +228,15 @@ mod tests {
     #[test]
     fn a_new_part_is_aligned_learned_and_locked() {
         let mut pairing = pairing(Condition::Virgin);
-        assert_eq!(pairing.status(), [0, 0, 0]);
+        assert_eq!(pairing.status(Instant::ZERO), [0, 0, 0]);
         assert_eq!(pairing.align(Slot::Dme), Ok(()));
         assert_eq!(pairing.align(Slot::Egs), Ok(()));
         assert_eq!(pairing.begin_learning(Instant::ZERO), Ok(()));
         assert_eq!(pairing.learning_result(Instant::from_secs(1)), Some(1));
         assert_eq!(pairing.learning_result(Instant::from_secs(3)), Some(0));
-        assert_eq!(pairing.status(), [2, 2, 1]);
+        assert_eq!(pairing.status(Instant::from_secs(3)), [2, 2, 1]);
         pairing.lock(Instant::from_secs(4));
-        assert_eq!(pairing.status(), [2, 2, 2]);
+        assert_eq!(pairing.status(Instant::from_secs(4)), [2, 2, 2]);
         assert_eq!(pairing.begin_learning(Instant::from_secs(5)), Err(NotAllowed));
         assert_eq!(pairing.begin_return(Instant::from_secs(5)), Err(NotAllowed));
     }
@@ -213,7 +244,7 @@ mod tests {
     #[test]
     fn a_used_part_belongs_to_its_car() {
         let mut used = pairing(Condition::Used);
-        assert_eq!((used.status(), used.release()), ([2, 2, 2], Release::Denied));
+        assert_eq!((used.status(Instant::ZERO), used.release()), ([2, 2, 2], Release::Denied));
         assert_eq!(used.align(Slot::Dme), Err(NotAllowed));
         assert_ne!(used.id(), pairing(Condition::Factory).id());
     }
@@ -235,7 +266,29 @@ mod tests {
         assert_eq!(pairing.begin_learning(Instant::ZERO), Ok(()));
         assert_eq!(pairing.learning_result(Instant::from_secs(29)), Some(1));
         assert_eq!(pairing.learning_result(Instant::from_secs(30)), Some(2));
-        assert_eq!(pairing.status(), [0, 0, 0]);
+        assert_eq!(pairing.status(Instant::from_secs(30)), [0, 0, 0]);
+    }
+
+    #[test]
+    fn a_learned_key_counts_without_anybody_asking() {
+        let mut pairing = pairing(Condition::Virgin);
+        assert_eq!(pairing.begin_learning(Instant::ZERO), Ok(()));
+        assert_eq!(pairing.status(Instant::from_millis(2_999)), [0, 0, 0]);
+        assert_eq!(pairing.status(Instant::from_secs(3)), [0, 0, 1]);
+        pairing.set_partner(Slot::Keys, Partner::Absent);
+        assert_eq!(pairing.begin_learning(Instant::from_secs(4)), Ok(()));
+        assert_eq!(pairing.learning_result(Instant::from_secs(40)), Some(2));
+        assert_eq!(pairing.status(Instant::from_secs(40)), [0, 0, 1]);
+    }
+
+    #[test]
+    fn asking_for_a_learned_key_does_not_unlock_it() {
+        let mut pairing = pairing(Condition::Virgin);
+        assert_eq!(pairing.begin_learning(Instant::ZERO), Ok(()));
+        pairing.lock(Instant::from_secs(3));
+        assert_eq!(pairing.learning_result(Instant::from_secs(4)), Some(0));
+        assert_eq!(pairing.status(Instant::from_secs(5)), [0, 0, 2]);
+        assert_eq!(pairing.begin_return(Instant::from_secs(5)), Err(NotAllowed));
     }
 
     #[test]

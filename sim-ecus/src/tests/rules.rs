@@ -245,6 +245,18 @@ fn a_new_controller_is_aligned_unless_its_partner_is_foreign() {
 }
 
 #[test]
+fn a_learned_key_outlives_a_restart_before_anybody_asks() {
+    let mut bdc = Bench::new("bdc", Condition::Uncoded);
+    bdc.last("10 03");
+    bdc.expect("31 01 7E 12 01", "71 01 7E 12 01");
+    bdc.wait(Duration::from_secs(3));
+    bdc.expect("22 7E 00", "62 7E 00 00 00 01");
+    bdc.expect("11 01", "51 01");
+    bdc.wait(bdc.ecu.profile().timing.reset);
+    bdc.expect("22 7E 00", "62 7E 00 00 00 01");
+}
+
+#[test]
 fn a_camera_is_calibrated_by_its_target_in_its_own_car() {
     let mut kafas = Bench::new("kafas", Condition::Uncoded);
     let calibrate = |bench: &mut Bench| {
