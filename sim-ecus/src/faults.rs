@@ -26,6 +26,11 @@ const REPORTED: u8 = 0x0C;
 const NOT_TESTED: u8 = 0x50;
 /// The one snapshot record of each fault.
 const SNAPSHOT: u8 = 0x01;
+/// The groups of faults: powertrain, chassis, body, network; the rest of their numbers is zero.
+const GROUPS: [Dtc; 4] =
+    [Dtc([0x00, 0, 0]), Dtc([0x40, 0, 0]), Dtc([0x80, 0, 0]), Dtc([0xC0, 0, 0])];
+/// The bits of a fault's number that name its group.
+const GROUP: u8 = 0xC0;
 /// All records.
 const ALL_RECORDS: u8 = 0xFF;
 
@@ -149,12 +154,14 @@ impl Unit {
         }
     }
 
-    /// `14` ClearDiagnosticInformation: all, or one.
+    /// `14` ClearDiagnosticInformation: all, a group, or one.
     pub(crate) fn clear_faults(&mut self, now: Instant, data: &Bytes) -> Result<Work, Nrc> {
         let dtc: [u8; 3] = data[1..].try_into().map_err(|_| Nrc::IncorrectLength)?;
         let dtc = Dtc(dtc);
         if dtc == Dtc::ALL {
             self.faults.entries.clear();
+        } else if GROUPS.contains(&dtc) {
+            self.faults.entries.retain(|entry| entry.dtc.0[0] & GROUP != dtc.0[0]);
         } else if self.knows_fault(dtc) {
             self.faults.entries.retain(|entry| entry.dtc != dtc);
         } else {

@@ -200,6 +200,24 @@ fn an_injected_fault_is_stored_and_cleared() {
     assert!(!bench.ecu.fault_memory().contains(&dtc));
 }
 
+#[rstest]
+#[case::powertrain("14 00 00 00", "59 02 7F 52 34 56 2F 92 34 56 2F D2 34 56 2F")]
+#[case::chassis("14 40 00 00", "59 02 7F 12 34 56 2F 92 34 56 2F D2 34 56 2F")]
+#[case::body("14 80 00 00", "59 02 7F 12 34 56 2F 52 34 56 2F D2 34 56 2F")]
+#[case::network("14 C0 00 00", "59 02 7F 12 34 56 2F 52 34 56 2F 92 34 56 2F")]
+fn a_group_of_faults_is_cleared_alone(#[case] request: &str, #[case] left: &str) {
+    let mut bench = Bench::in_state(State::Default);
+    bench.expect("14 FF FF FF", "54");
+    for high in [0x12, 0x52, 0x92, 0xD2] {
+        let dtc = Dtc([high, 0x34, 0x56]);
+        bench.tell(EcuInput::Fault(EcuFault::Dtc { dtc, status: 0x2F }));
+    }
+    bench.expect("14 20 00 00", "7F 14 31");
+    bench.expect("14 FF FF 00", "7F 14 31");
+    bench.expect(request, "54");
+    bench.expect("19 02 FF", left);
+}
+
 #[test]
 fn the_extended_mode_needs_another_energy_mode() {
     let mut bench = Bench::in_state(State::Extended);
