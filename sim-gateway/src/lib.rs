@@ -2,8 +2,8 @@
 //!
 //! * [`gateway`]: the vehicle at its port; protocols, control units, resets and supply together.
 //! * `hsfz`, `doip`: the two protocols, each a machine over sockets.
-//! * `units`: the control units, and whose answer goes where. `identity`: what they know of the
-//!   vehicle.
+//! * `units`: the control units, and whose answer goes where. `functional`: who owes one to all.
+//!   `identity`: what they know of the vehicle.
 //! * [`reset`]: the gateway's reset, step by step. `port`: what it does to carrier and stack.
 //! * [`supply`]: battery, charger, load, voltage over time.
 //! * [`vehicle`], [`dialect`], [`entity`]: what differs from car to car, read from YAML.
@@ -18,6 +18,7 @@ pub mod dialect;
 mod doip;
 pub mod entity;
 pub mod event;
+mod functional;
 pub mod gateway;
 mod hsfz;
 mod identity;

@@ -9,8 +9,9 @@ use sim_ecus::profile::Span;
 use sim_ecus::{Condition, Ecu, EcuEvent, EcuInput, EcuProfile, Partner, Request, Slot};
 use wire::doip::LogicalAddress;
 use wire::hsfz::Address;
-use wire::uds::{self, Answer};
+use wire::uds::{self, Answer, Nrc};
 
+use crate::functional::Functional;
 use crate::identity;
 use crate::setup::Setup;
 use crate::vehicle::VehicleProfile;
@@ -54,9 +55,7 @@ pub(crate) struct Units {
     next_channel: u64,
     answers: VecDeque<UnitAnswer>,
     events: VecDeque<(usize, EcuEvent)>,
-    /// When functional requests were taken whose answers may still come.
-    functional: VecDeque<Instant>,
-    functional_limit: usize,
+    functional: Functional,
     waiting_limit: usize,
     patience: Duration,
     load: u32,
@@ -69,6 +68,8 @@ struct Unit {
     load: u32,
     /// When requests were taken that wait for their final answer.
     waiting: VecDeque<Instant>,
+    /// Whether it said `78`: what it is asked meanwhile it answers at once or never.
+    announced: bool,
 }
 
 impl Units {
@@ -98,8 +99,7 @@ impl Units {
             next_channel: 0,
             answers: VecDeque::new(),
             events: VecDeque::new(),
-            functional: VecDeque::new(),
-            functional_limit: vehicle.limits.functional,
+            functional: Functional::new(vehicle.limits.functional, vehicle.limits.patience),
             waiting_limit: vehicle.limits.waiting,
             patience: vehicle.limits.patience,
             load,
@@ -136,6 +136,7 @@ impl Units {
     /// Closes a channel; answers still under way on it are dropped.
     pub(crate) fn close(&mut self, now: Instant, channel: u64) {
         if self.routes.remove(&channel).is_some() {
+            self.functional.close(channel);
             self.tell_all(now, &EcuInput::ChannelGone(channel));
         }
     }
@@ -156,17 +157,9 @@ impl Units {
         waiting.len() < self.waiting_limit
     }
 
-    /// Returns whether one more functional request can be taken; none waits once no unit works.
+    /// Returns whether one more functional request can be taken.
     pub(crate) fn has_functional_room(&mut self, now: Instant) -> bool {
-        forget(&mut self.functional, now, self.patience);
-        if self.functional.len() >= self.functional_limit && !self.is_any_working() {
-            self.functional.clear();
-        }
-        self.functional.len() < self.functional_limit
-    }
-
-    fn is_any_working(&self) -> bool {
-        self.units.iter().any(|unit| unit.ecu.is_working())
+        self.functional.has_room(now)
     }
 
     /// Hands a request to one unit.
@@ -181,7 +174,9 @@ impl Units {
     /// Hands a request to every unit.
     pub(crate) fn request_all(&mut self, now: Instant, channel: u64, data: Bytes) {
         if expects_answer(&data) {
-            self.functional.push_back(now);
+            let units = self.units.iter().enumerate();
+            let owing = units.filter(|(_, unit)| !unit.announced).map(|(index, _)| index);
+            self.functional.ask(now, channel, owing.collect());
         }
         self.tell_all(now, &EcuInput::Request(Request { channel, functional: true, data }));
     }
@@ -242,8 +237,19 @@ impl Units {
     fn settle(&mut self, index: usize) {
         let unit = &mut self.units[index];
         while let Some(response) = unit.ecu.poll_output() {
-            if !matches!(uds::classify(&response.data), Answer::Pending { .. }) {
-                unit.waiting.pop_front();
+            match uds::classify(&response.data) {
+                Answer::Pending { .. } => unit.announced = true,
+                Answer::Negative { nrc: Nrc::BusyRepeatRequest, .. } => {
+                    unit.waiting.pop_front();
+                    if !unit.announced {
+                        self.functional.refused(index, response.channel);
+                    }
+                }
+                Answer::Positive { .. } | Answer::Negative { .. } | Answer::Malformed => {
+                    unit.waiting.pop_front();
+                    unit.announced = false;
+                    self.functional.answered(index, response.channel);
+                }
             }
             if let Some(route) = self.routes.get(&response.channel) {
                 let (source, data) = (unit.ecu.address(), response.data);
@@ -252,6 +258,10 @@ impl Units {
         }
         while let Some(event) = unit.ecu.poll_event() {
             self.events.push_back((index, event));
+        }
+        if !unit.ecu.is_working() {
+            unit.announced = false;
+            self.functional.idle(index);
         }
         let due = unit.ecu.poll_timeout();
         if due != unit.due {
@@ -278,7 +288,7 @@ impl Unit {
         }
         let ecu = Ecu::new(&profile, condition, seed.child("ecu").child(&profile.name));
         let load = ecu.load_milliamps();
-        Self { ecu, due: None, load, waiting: VecDeque::new() }
+        Self { ecu, due: None, load, waiting: VecDeque::new(), announced: false }
     }
 }
 

@@ -152,6 +152,22 @@ fn functional_requests_that_are_answered_leave_room_for_more() {
 }
 
 #[test]
+fn functional_requests_that_a_busy_unit_refuses_leave_room_for_more() {
+    let mut bench = Bench::new(|vehicle| vehicle.limits.functional = 2);
+    bench.slow_down("egs");
+    let (first, second) = (bench.connect(DIAGNOSIS), bench.connect(DIAGNOSIS));
+    bench.send(first, "00000005 0001 F418 22F150");
+    bench.wait(Duration::from_secs(1));
+    for _ in 0..10 {
+        let mut out = bench.send(second, "00000005 0001 F5DF 22F150");
+        out.extend(bench.wait(Duration::from_millis(200)));
+        assert_eq!(bench.words(&out), "#2 < 000000050002F5DF22F150\n");
+        let answers = bench.answers(&out);
+        assert!(answers.contains(&(second, "00000005000118F57F2221".to_owned())), "{answers:?}");
+    }
+}
+
+#[test]
 fn a_unit_that_does_not_answer_is_acknowledged_every_time() {
     let mut bench = Bench::new(|vehicle| vehicle.limits.waiting = 2);
     bench.silence("dme");
