@@ -27,16 +27,16 @@ impl Doip {
 
     /// Notes that a connection is over.
     pub(crate) fn closed(&mut self, connection: ConnectionId, desk: &mut Desk) {
-        if self.remove(connection, desk) {
-            self.make_way(connection, desk);
+        if let Some(state) = self.remove(connection, desk) {
+            self.make_way(connection, &state, desk);
         }
     }
 
     /// Ends a socket with FIN.
     pub(super) fn close(&mut self, connection: ConnectionId, desk: &mut Desk) {
-        if self.remove(connection, desk) {
+        if let Some(state) = self.remove(connection, desk) {
             desk.out.push(SocketAction::Close { connection });
-            self.make_way(connection, desk);
+            self.make_way(connection, &state, desk);
         }
     }
 
@@ -124,24 +124,26 @@ impl Doip {
         refused
     }
 
-    /// Takes a socket out of the table.
-    fn remove(&mut self, connection: ConnectionId, desk: &mut Desk) -> bool {
-        let Some(socket) = self.sockets.remove(&connection) else { return false };
+    /// Takes a socket out of the table, and returns what it was.
+    fn remove(&mut self, connection: ConnectionId, desk: &mut Desk) -> Option<State> {
+        let socket = self.sockets.remove(&connection)?;
         socket.close_channel(desk);
         self.held -= socket.held;
         for timer in [Timer::InitialInactivity, Timer::GeneralInactivity, Timer::AliveCheck] {
             self.timers.cancel((connection, timer));
         }
-        true
+        Some(socket.state)
     }
 
-    /// Lets those who waited for a socket that is gone have its place.
-    fn make_way(&mut self, connection: ConnectionId, desk: &mut Desk) {
+    /// Lets those who waited for the place of a socket that is gone have it, whether or not that
+    /// socket had shown that it was alive.
+    fn make_way(&mut self, connection: ConnectionId, state: &State, desk: &mut Desk) {
+        if !matches!(state, State::Activated { .. }) {
+            return;
+        }
         let waits = |socket: &Socket| match &socket.state {
             State::Deciding { dispute: Dispute::Source(rival), .. } => *rival == connection,
-            State::Deciding { dispute: Dispute::Places(unheard), .. } => {
-                unheard.contains(&connection)
-            }
+            State::Deciding { dispute: Dispute::Places(_), .. } => true,
             State::Initialized | State::Activated { .. } => false,
         };
         let newcomers = self.sockets.iter().filter(|(_, socket)| waits(socket));

@@ -238,6 +238,16 @@ fn a_full_table_with_a_dead_tester_has_a_place_for_a_newcomer() {
 }
 
 #[test]
+fn a_place_freed_by_a_tester_that_was_alive_goes_to_a_newcomer() {
+    let mut bench = full_table();
+    let (newcomer, _) = bench.accept(PORT);
+    bench.send(newcomer, &activate(9));
+    bench.send(nth(1), "03FC 0008 00000002 0EF1");
+    let out = bench.close(nth(1));
+    assert_eq!(bench.words(&out), "#3 < 03FC0006000000090EF900101000000000\n");
+}
+
+#[test]
 fn a_socket_beyond_the_extra_one_is_reset() {
     let mut bench = full_table();
     bench.connect(PORT);
