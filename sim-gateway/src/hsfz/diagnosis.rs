@@ -34,7 +34,11 @@ impl Hsfz {
                     self.heard(connection, counts, desk.now);
                     self.diagnosis_message(connection, message, desk);
                 }
-                Ok(None) => return,
+                Ok(None) => {
+                    let begun = !data.is_empty() && entry.decoder.is_mid_frame();
+                    self.heard(connection, begun, desk.now);
+                    return;
+                }
                 Err(error) => {
                     self.heard(connection, true, desk.now);
                     self.diagnosis_error(connection, error, buffered, data, desk);

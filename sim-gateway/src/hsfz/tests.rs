@@ -238,9 +238,11 @@ fn a_quiet_connection_is_checked_and_closed(#[case] form: Alive, #[case] words: 
 #[case::standard(AliveReply::Either, "00000002 0012 00F4", true)]
 #[case::inquiry(AliveReply::Either, "00000002 0013 00F4", true)]
 #[case::any_traffic(AliveReply::Either, "00000004 0001 F410 3E80", true)]
+#[case::begun(AliveReply::Either, "00000004 0001 F4", true)]
 #[case::strict_standard(AliveReply::Strict, "00000002 0012 00F4", true)]
 #[case::strict_inquiry(AliveReply::Strict, "00000002 0013 00F4", false)]
 #[case::strict_traffic(AliveReply::Strict, "00000004 0001 F410 3E80", true)]
+#[case::strict_begun(AliveReply::Strict, "00000002 0013 00F4 00000004 0001 F4", true)]
 fn an_alive_check_is_answered(
     #[case] reply: AliveReply,
     #[case] answer: &str,
@@ -269,6 +271,19 @@ fn an_idle_connection_is_closed_where_the_dialect_has_it_so() {
     assert_eq!(bench.words(&out), "");
     let out = bench.wait(Duration::from_millis(1));
     assert_eq!(bench.words(&out), "#1 closed\n");
+}
+
+#[test]
+fn a_connection_whose_frame_goes_on_is_not_idle() {
+    let mut bench = Bench::new(|vehicle| vehicle.dialect.idle_close = Some(Duration::from_secs(5)));
+    let connection = bench.connect(DIAGNOSIS);
+    for piece in ["00000004", "0001", "F410"] {
+        let out = bench.wait(Duration::from_secs(4));
+        assert_eq!(bench.words(&out), "");
+        bench.send(connection, piece);
+    }
+    let out = bench.send(connection, "3E80");
+    assert_eq!(bench.words(&out), "#1 < 000000040002F4103E80\n");
 }
 
 #[rstest]
