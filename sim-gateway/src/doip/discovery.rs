@@ -4,8 +4,8 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 
 use node::{Instant, SocketAction};
 use wire::doip::{
-    Announcement, EntityStatus, LogicalAddress, Message, NodeType, PORT, Payload, PowerMode,
-    Version, decode_datagram,
+    Announcement, EntityStatus, LogicalAddress, Message, NodeType, PORT, Payload, PayloadType,
+    PowerMode, Version, decode_datagram,
 };
 
 use super::Doip;
@@ -27,6 +27,7 @@ impl Doip {
         let own = Version(self.profile.version);
         let message = match decode_datagram(&self.rules, data) {
             Ok(message) => message,
+            Err(_) if is_from_an_entity(data) => return,
             Err(error) => {
                 let nack = error.header_nack().map(Payload::HeaderNack);
                 out_to(peer, own, nack, out);
@@ -129,6 +130,15 @@ impl Doip {
             sync: self.profile.sync_byte.then_some(SYNCHRONISED),
         }
     }
+}
+
+/// Returns whether a datagram is an announcement or a refusal, in any version and however broken:
+/// entities that cannot read each other would refuse each other's refusals for ever.
+fn is_from_an_entity(data: &[u8]) -> bool {
+    let [version, inverse, high, low, ..] = *data else { return false };
+    let payload_type = PayloadType::from(u16::from_be_bytes([high, low]));
+    inverse == Version(version).inverse()
+        && matches!(payload_type, PayloadType::Announcement | PayloadType::HeaderNack)
 }
 
 fn out_to(peer: SocketAddrV4, version: Version, payload: Option<Payload>, out: &mut Outbox) {

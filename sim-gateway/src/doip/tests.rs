@@ -135,6 +135,19 @@ fn datagrams_are_answered_to_whoever_sent_them() {
     insta::assert_snapshot!(text);
 }
 
+#[rstest]
+#[case::announcement_of_2025("04FB 0004 00000020", 32)]
+#[case::announcement_cut("03FC 0004 00000020", 31)]
+#[case::announcement_of_a_wrong_length("03FC 0004 00000001", 1)]
+#[case::refusal_of_2025("04FB 0000 00000001", 1)]
+#[case::refusal_of_a_wrong_length("03FC 0000 00000002", 2)]
+fn what_another_entity_says_is_ignored(#[case] header: &str, #[case] payload: usize) {
+    let mut bench = Bench::new(|_| {});
+    let mut out = bench.datagram(PORT, &format!("{header} {}", "00".repeat(payload)));
+    out.extend(bench.wait(Duration::from_secs(1)));
+    assert_eq!(bench.words(&out), "");
+}
+
 #[test]
 fn an_acknowledge_comes_before_the_answer_and_both_are_swapped() {
     let (mut bench, connection) = activated(|_| {});
