@@ -19,7 +19,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use node::{ConnectionId, Instant, Seed, SocketAction, Stream, Timers};
 use tracing::trace;
-use wire::doip::{Decoder, LogicalAddress, Message, PORT, Payload, Rules, Side, Version, Versions};
+use wire::doip::{
+    DecodeError, Decoder, LogicalAddress, Message, PORT, Payload, Rules, Side, Version, Versions,
+};
 use wire::hsfz::Address;
 
 use crate::desk::Desk;
@@ -66,6 +68,8 @@ struct Socket {
     decoder: Decoder,
     /// The version its tester last used.
     version: Version,
+    /// The first byte of the message being read.
+    begun: Version,
     state: State,
     /// When anything last went either way.
     active: Instant,
@@ -157,6 +161,7 @@ impl Doip {
         socket.decoder.feed(data);
         loop {
             let Some(socket) = self.sockets.get_mut(&connection) else { return true };
+            socket.note_version(data);
             match socket.decoder.next() {
                 Ok(Some(message)) => {
                     socket.version = message.version;
@@ -164,6 +169,9 @@ impl Doip {
                 }
                 Ok(None) => break,
                 Err(error) => {
+                    if !matches!(error, DecodeError::IncorrectPattern { .. }) {
+                        socket.version = socket.begun;
+                    }
                     if let Some(code) = error.header_nack() {
                         self.send(connection, Payload::HeaderNack(code), desk);
                     }

@@ -29,8 +29,9 @@ impl Doip {
             Ok(message) => message,
             Err(_) if is_from_an_entity(data) => return,
             Err(error) => {
+                let version = self.version_of(data).unwrap_or(own);
                 let nack = error.header_nack().map(Payload::HeaderNack);
-                out_to(peer, own, nack, out);
+                out_to(peer, version, nack, out);
                 return;
             }
         };
@@ -43,6 +44,14 @@ impl Doip {
             self.later.answer(at, SocketAction::SendTo { port: PORT, peer, data });
         }
         out_to(peer, version, self.reply(&message.payload), out);
+    }
+
+    /// Returns the version of a datagram, when it is one that is spoken here.
+    fn version_of(&self, data: &[u8]) -> Option<Version> {
+        let [version, inverse, ..] = *data else { return None };
+        let version = Version(version);
+        let fits = inverse == version.inverse() && self.rules.versions.contains(version);
+        fits.then_some(version)
     }
 
     /// Announces the entity as often as its profile says.

@@ -17,6 +17,7 @@ impl Doip {
         let socket = Socket {
             decoder: Decoder::new(self.rules),
             version: Version(self.profile.version),
+            begun: Version(self.profile.version),
             state: State::Initialized,
             active: desk.now,
             held: 0,
@@ -154,6 +155,15 @@ impl Doip {
 }
 
 impl Socket {
+    /// Notes the first byte of the message being read, if it is in this chunk: what the decoder
+    /// holds is the end of the stream. When it is not, it was noted with an earlier chunk.
+    pub(super) fn note_version(&mut self, chunk: &[u8]) {
+        let at = chunk.len().checked_sub(self.decoder.buffered());
+        if let Some(byte) = at.and_then(|at| chunk.get(at)) {
+            self.begun = Version(*byte);
+        }
+    }
+
     pub(super) fn close_channel(&self, desk: &mut Desk) {
         if let State::Activated { channel, .. } = self.state {
             desk.units.close(desk.now, channel);

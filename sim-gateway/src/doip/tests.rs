@@ -4,7 +4,7 @@ use std::time::Duration;
 use node::ConnectionId;
 use rstest::rstest;
 
-use crate::bench::{Bench, PEER};
+use crate::bench::{Bench, PEER, unhex};
 use crate::entity::{EntityProfile, Group, OnInactivity, Requirement};
 use crate::event::Fault;
 use crate::reset::{ResetOverride, WhileStarting};
@@ -345,6 +345,39 @@ fn every_answer_is_in_the_version_of_the_socket() {
     let mut out = bench.send(connection, "02FD 8001 00000007 0EF3 0010 22F190");
     out.extend(bench.wait(Duration::from_secs(1)));
     assert!(bench.answers(&out).iter().all(|(_, hex)| hex.starts_with("02FD8001")));
+}
+
+#[rstest]
+#[case::unknown_type("02FD 1234 00000000", "02FD00000000000101")]
+#[case::too_large("02FD 8001 7FFFFFFF", "02FD00000000000102")]
+#[case::wrong_length("02FD 0005 00000002 0EF3", "02FD00000000000104")]
+#[case::second_message("03FC 1234 00000001 AA 02FD 1234 00000000", "02FD00000000000101")]
+#[case::wrong_inverse("0203 0005 00000007", "03FC00000000000100")]
+#[case::unknown_version("04FB 0005 00000007", "03FC00000000000100")]
+fn a_refusal_is_in_the_version_asked(#[case] hex: &str, #[case] refusal: &str) {
+    let bytes = unhex(hex);
+    for cut in 1..=bytes.len() {
+        let mut bench = Bench::new(|_| {});
+        let connection = bench.connect(PORT);
+        let mut out = bench.send_bytes(connection, bytes.slice(..cut));
+        out.extend(bench.send_bytes(connection, bytes.slice(cut..)));
+        let words = bench.words(&out);
+        let last = words.lines().rfind(|line| line.contains(" < "));
+        assert_eq!(last, Some(format!("#1 < {refusal}").as_str()), "cut after {cut} bytes");
+    }
+}
+
+#[rstest]
+#[case::unknown_type("02FD 1234 00000000", "02FD00000000000101")]
+#[case::wrong_length("02FD 0001 00000001 00", "02FD00000000000104")]
+#[case::cut("02FD 0003 00000011 5742", "02FD00000000000104")]
+#[case::wrong_inverse("0203 0001 00000000", "03FC00000000000100")]
+#[case::unknown_version("04FB 0001 00000000", "03FC00000000000100")]
+#[case::any_version("FF00 0002 00000000", "03FC00000000000104")]
+fn a_datagram_is_refused_in_its_version(#[case] hex: &str, #[case] refusal: &str) {
+    let mut bench = Bench::new(|_| {});
+    let out = bench.datagram(PORT, hex);
+    assert_eq!(bench.words(&out), format!("udp {PORT} > {PEER} {refusal}\n"));
 }
 
 #[test]
