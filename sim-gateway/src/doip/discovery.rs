@@ -97,7 +97,7 @@ impl Doip {
             Payload::EntityStatusRequest => Some(Payload::EntityStatus(EntityStatus {
                 node_type: NodeType::Gateway,
                 max_sockets: self.profile.sockets,
-                open_sockets: u8::try_from(self.activated()).unwrap_or(u8::MAX),
+                open_sockets: self.open_sockets(),
                 max_data: self.profile.status_with_data_size.then_some(self.profile.data_size),
             })),
             Payload::PowerModeRequest => Some(Payload::PowerMode(match self.ready {
@@ -123,6 +123,13 @@ impl Doip {
                 Some(Payload::HeaderNack(wire::doip::HeaderNack::UnknownType))
             }
         }
+    }
+
+    /// Returns how many sockets are open, activated or not; the one more that is only accepted to be
+    /// told that there is no place does not count.
+    fn open_sockets(&self) -> u8 {
+        let most = self.profile.sockets;
+        u8::try_from(self.sockets.len()).map_or(most, |open| open.min(most))
     }
 
     fn announcement(&self) -> Announcement {

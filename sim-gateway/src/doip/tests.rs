@@ -268,8 +268,23 @@ fn a_socket_beyond_the_extra_one_is_reset() {
     assert_eq!(bench.words(&out), "#4 reset\n");
 }
 
+#[rstest]
+#[case::none(0, "00")]
+#[case::one(1, "01")]
+#[case::as_many_as_may_be_activated(2, "02")]
+#[case::one_more_than_may_be_activated(3, "02")]
+fn entity_status_counts_open_sockets(#[case] sockets: u8, #[case] open: &str) {
+    let mut bench = Bench::new(|vehicle| vehicle.doip.sockets = 2);
+    for _ in 0..sockets {
+        bench.connect(PORT);
+    }
+    let out = bench.datagram(PORT, "03FC 4001 00000000");
+    let status = format!("03FC40020000000700 02 {open} 00010000\n").replace(' ', "");
+    assert!(bench.words(&out).ends_with(&status), "{}", bench.words(&out));
+}
+
 #[test]
-fn entity_status_counts_activated_sockets() {
+fn entity_status_counts_activated_sockets_too() {
     let mut bench = full_table();
     let out = bench.datagram(PORT, "03FC 4001 00000000");
     assert!(bench.words(&out).ends_with("03FC40020000000700020200010000\n"));
