@@ -9,6 +9,7 @@ use live::bridge::{
 use node::Instant;
 use serde_json::json;
 
+use crate::complain;
 use crate::exit::Exit;
 use options::{
     BridgeCommand, CarryArg, GuardArg, MechanicArgs, OrderArgs, RelayArgs, TechnicianArgs,
@@ -81,11 +82,11 @@ pub fn bridge(command: &BridgeCommand) -> Exit {
     match outcome {
         Ok(exit) => exit,
         Err(Trouble::Asked(reason)) => {
-            eprintln!("benchcar: {reason}");
+            complain(&reason);
             Exit::BadScenario
         }
         Err(Trouble::Machine(error)) => {
-            eprintln!("benchcar: {error}\n{}", error.remedy());
+            complain(format_args!("{error}\n{}", error.remedy()));
             Exit::Environment
         }
     }
@@ -240,7 +241,7 @@ fn over(teller: &mut Teller, summary: &Summary) -> Exit {
         None => Exit::AsExpected,
         Some(reason) => {
             let (why, remedy) = words::end(reason);
-            eprintln!("benchcar: {why}\n{remedy}");
+            complain(format_args!("{why}\n{remedy}"));
             Exit::Failed
         }
     }

@@ -7,7 +7,7 @@ use scenarios::manifest::{Capability, Manifest, RoleName, SHIPPED};
 use serde_json::{Value, json};
 
 use crate::exit::Exit;
-use crate::say;
+use crate::{complain, complain_of, say};
 
 /// Lists the shipped bridges, and those of the files that are named.
 pub fn bridges(files: &[PathBuf], as_json: bool) -> Exit {
@@ -17,7 +17,7 @@ pub fn bridges(files: &[PathBuf], as_json: bool) -> Exit {
         match Manifest::read(file) {
             Ok(manifest) => manifests.push(manifest),
             Err(errors) => {
-                eprintln!("{}", errors.render(crate::check::is_coloured()));
+                complain_of(&errors);
                 return Exit::BadScenario;
             }
         }
@@ -42,7 +42,7 @@ pub fn programs() -> Result<Programs, Exit> {
     match std::env::current_exe() {
         Ok(benchcar) => Ok(Programs::new(std::env::var_os("PATH").as_deref(), benchcar)),
         Err(error) => {
-            eprintln!("benchcar: where this program is cannot be found out: {error}");
+            complain(format_args!("where this program is cannot be found out: {error}"));
             Err(Exit::Environment)
         }
     }
@@ -50,7 +50,7 @@ pub fn programs() -> Result<Programs, Exit> {
 
 /// Says why a bridge cannot be had, and what helps.
 pub fn refused(error: &DeviceError) -> Exit {
-    eprintln!("benchcar: {error}\n{}", error.remedy());
+    complain(format_args!("{error}\n{}", error.remedy()));
     Exit::Environment
 }
 

@@ -1,11 +1,10 @@
 //! `benchcar check`: files are read and checked, nothing runs.
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use crate::exit::Exit;
-use crate::say;
 use crate::select::{Selection, Wanted};
+use crate::{complain, complain_of, say};
 
 /// Checks files and folders; every problem is printed.
 pub fn check(paths: &[PathBuf]) -> Exit {
@@ -18,17 +17,16 @@ pub fn check(paths: &[PathBuf]) -> Exit {
     for selected in &selection.selected {
         say(&format!("{}: ok, {}", selected.file, selected.scenario.title));
     }
-    complain(&selection)
+    refusal(&selection)
 }
 
 /// Prints what is wrong with a selection, and says how the program ends because of it.
-pub fn complain(selection: &Selection) -> Exit {
-    let colour = is_coloured();
+pub fn refusal(selection: &Selection) -> Exit {
     for errors in &selection.wrong {
-        eprintln!("{}", errors.render(colour));
+        complain_of(errors);
     }
     for unknown in &selection.unknown {
-        eprintln!("benchcar: {unknown}");
+        complain(unknown);
     }
     if !selection.wrong.is_empty() {
         Exit::BadScenario
@@ -37,9 +35,4 @@ pub fn complain(selection: &Selection) -> Exit {
     } else {
         Exit::AsExpected
     }
-}
-
-/// Returns whether mistakes are told in colour.
-pub fn is_coloured() -> bool {
-    std::io::stderr().is_terminal()
 }

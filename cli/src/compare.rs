@@ -4,7 +4,6 @@ mod vary;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::IsTerminal;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use record::{Summary, Verdict};
@@ -12,14 +11,14 @@ use report::{Agreement, Pair};
 use scenarios::{Manifest, Setting};
 
 use crate::args::{CompareArgs, LiveArgs, RunArgs};
-use crate::check::complain;
+use crate::check::refusal;
 use crate::display::Display;
 use crate::exit::Exit;
 use crate::run::job::{self, Job};
 use crate::run::queue::{self, Trouble};
 use crate::run::{confine, stop_on_ctrl_c};
-use crate::say;
 use crate::select::{Wanted, select};
+use crate::{complain, complain_of, say};
 pub use vary::Vary;
 use vary::{Choice, choices};
 
@@ -48,12 +47,12 @@ pub fn compare(args: &CompareArgs) -> Exit {
     let (live, trouble) = live(args, &plan.live, &display, &stop);
     let pairs = pairs(plan, simulated, live);
     if let Some(trouble) = trouble {
-        eprintln!("benchcar: {trouble}");
+        complain(&trouble);
         tell_partial(args, pairs);
         return Exit::Environment;
     }
     if stop.load(Ordering::Relaxed) {
-        eprintln!("benchcar: interrupted");
+        complain("interrupted");
         tell_partial(args, pairs);
         return Exit::Interrupted;
     }
@@ -63,14 +62,14 @@ pub fn compare(args: &CompareArgs) -> Exit {
 /// Reads everything that can be wrong before anything is run.
 fn plan(args: &CompareArgs) -> Result<Plan, Exit> {
     let wrong = |error: &dyn std::fmt::Display| {
-        eprintln!("benchcar: {error}");
+        complain(error);
         Exit::BadScenario
     };
     let fixed: Result<Vec<Setting>, _> = args.set.iter().map(|text| text.parse()).collect();
     let fixed = fixed.map_err(|error| wrong(&error))?;
     let bridge = args.bridge.as_deref().map(Manifest::find).transpose();
     let bridge = bridge.map_err(|errors| {
-        eprintln!("{}", errors.render(std::io::stderr().is_terminal()));
+        complain_of(&errors);
         Exit::BadScenario
     })?;
     let catalogue = lab::catalogue();
@@ -81,7 +80,7 @@ fn plan(args: &CompareArgs) -> Result<Plan, Exit> {
             let settings = settings.clone();
             let wanted = Wanted { settings, protocol: None, catalogue: &catalogue };
             let selection = select(&args.scenarios, &wanted);
-            match complain(&selection) {
+            match refusal(&selection) {
                 Exit::AsExpected => {
                     let run = run_args(args, &choice, live);
                     Ok(job::jobs(selection.selected, &run, bridge.as_ref()))
@@ -185,7 +184,7 @@ fn finish(args: &CompareArgs, pairs: Vec<Pair>) -> Exit {
     if let Some(path) = &args.markdown
         && let Err(error) = fs::write(path, page(args, &table))
     {
-        eprintln!("benchcar: {} cannot be written: {error}", path.display());
+        complain(format_args!("{} cannot be written: {error}", path.display()));
         return Exit::Environment;
     }
     let holds = agreement.holds(f64::from(args.tolerance) / 100.0);
@@ -196,10 +195,10 @@ fn finish(args: &CompareArgs, pairs: Vec<Pair>) -> Exit {
 fn tell_partial(args: &CompareArgs, pairs: Vec<Pair>) {
     if !pairs.is_empty() && !args.json {
         say(&agreement(pairs).markdown());
-        eprintln!("benchcar: partial: the table holds what was run before");
+        complain("partial: the table holds what was run before");
     }
     if let Some(path) = &args.markdown {
-        eprintln!("benchcar: {} is as it was", path.display());
+        complain(format_args!("{} is as it was", path.display()));
     }
 }
 

@@ -1,9 +1,13 @@
 //! Progress on a terminal; nothing where standard error is none.
 
+mod screen;
+
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use lab::Progress;
+
+pub use screen::screen;
 
 /// The part of the terminal that is drawn over.
 pub struct Display {
@@ -19,8 +23,7 @@ pub struct Row {
 impl Display {
     /// Draws on standard error, unless that is no terminal or `quiet`.
     pub fn new(quiet: bool) -> Self {
-        let target =
-            if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let target = if quiet { ProgressDrawTarget::hidden() } else { screen() };
         Self { bars: MultiProgress::with_draw_target(target) }
     }
 

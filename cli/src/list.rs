@@ -31,5 +31,5 @@ pub fn list() -> Exit {
         writeln!(text, "  {name:6} {protocols:10} {ecus}").expect("a string takes text");
     }
     say(text.trim_end());
-    crate::check::complain(&selection)
+    crate::check::refusal(&selection)
 }

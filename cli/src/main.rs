@@ -11,7 +11,10 @@
 //! | `bridges`, `transparency` | bridges under test, and what of a wire is left with them |
 //! | `bridge` | relay, mechanic and technician (Linux) |
 //! | `check`, `list`, `vehicle` | the other commands |
+//! | `print` | what is printed, and what cannot be |
 //! | `exit` | exit codes |
+
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod args;
 #[cfg(target_os = "linux")]
@@ -23,20 +26,21 @@ mod display;
 mod exit;
 mod files;
 mod list;
+mod print;
 mod run;
 mod select;
 mod transparency;
 mod vehicle;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Parser;
 use tracing::level_filters::LevelFilter;
 
 use args::{Cli, Command};
 use exit::Exit;
+use print::{complain, complain_of, say};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -54,31 +58,13 @@ fn main() -> ExitCode {
         Command::Bridge { role } => bridge::bridge(&role),
     };
     match exit {
-        Exit::AsExpected if LOST.load(Ordering::Relaxed) => Exit::Environment.into(),
+        Exit::AsExpected if print::is_lost() => Exit::Environment.into(),
         exit => exit.into(),
     }
 }
 
 fn schema(of_bridges: bool) -> Exit {
     say(if of_bridges { scenarios::manifest::schema::schema() } else { scenarios::schema() })
-}
-
-/// Whether something that was to be printed is lost.
-static LOST: AtomicBool = AtomicBool::new(false);
-
-/// Prints to standard output; a reader that went away has what it wanted, a full disk has not.
-fn say(text: &str) -> Exit {
-    let mut out = io::stdout().lock();
-    match writeln!(out, "{text}") {
-        Ok(()) => Exit::AsExpected,
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::AsExpected,
-        Err(error) => {
-            if !LOST.swap(true, Ordering::Relaxed) {
-                eprintln!("benchcar: what is printed is lost: {error}");
-            }
-            Exit::Environment
-        }
-    }
 }
 
 fn tell_on_stderr(verbose: u8) {
@@ -93,5 +79,7 @@ fn tell_on_stderr(verbose: u8) {
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
         .without_time()
+        // It would print them where it just could not.
+        .log_internal_errors(false)
         .init();
 }

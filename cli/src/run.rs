@@ -4,7 +4,6 @@ pub mod confine;
 pub mod job;
 pub mod queue;
 
-use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,12 +14,12 @@ use report::Terminal;
 use scenarios::{Manifest, Protocol, Setting, SettingError};
 
 use crate::args::RunArgs;
-use crate::check::complain;
+use crate::check::refusal;
 use crate::display::Display;
 use crate::exit::Exit;
 use crate::files::{self, FileError};
-use crate::say;
 use crate::select::{Wanted, select};
+use crate::{complain, complain_of, say};
 use job::Job;
 use queue::Trouble;
 
@@ -30,7 +29,7 @@ pub fn run(args: &RunArgs) -> Exit {
     let settings = match settings(args) {
         Ok(settings) => settings,
         Err(error) => {
-            eprintln!("benchcar: {error}");
+            complain(&error);
             return Exit::BadScenario;
         }
     };
@@ -39,16 +38,16 @@ pub fn run(args: &RunArgs) -> Exit {
     let selection = select(&args.scenarios, &wanted);
     if let (Some(protocol), [_, ..]) = (protocol, &selection.left_out[..]) {
         let names = selection.left_out.join(", ");
-        eprintln!("benchcar: left out, because their vehicles do not speak {protocol}: {names}");
+        complain(format_args!("left out, because their vehicles do not speak {protocol}: {names}"));
     }
-    let complaint = complain(&selection);
+    let complaint = refusal(&selection);
     if complaint != Exit::AsExpected {
         return complaint;
     }
     let bridge = match args.live.bridge.as_deref().map(Manifest::find).transpose() {
         Ok(bridge) => bridge,
         Err(errors) => {
-            eprintln!("{}", errors.render(std::io::stderr().is_terminal()));
+            complain_of(&errors);
             return Exit::BadScenario;
         }
     };
@@ -98,11 +97,11 @@ fn ending(args: &RunArgs, summaries: &[Summary], trouble: Option<Trouble>, stopp
     }));
     let unwritten = args.junit.as_ref().and_then(|path| write_junit(path, summaries).err());
     for trouble in unwritten.into_iter().chain(trouble.map(|trouble| trouble.to_string())) {
-        eprintln!("benchcar: {trouble}");
+        complain(&trouble);
         exits.push(Exit::Environment);
     }
     if stopped {
-        eprintln!("benchcar: interrupted; what was found so far is kept and marked as partial");
+        complain("interrupted; what was found so far is kept and marked as partial");
         return Exit::Interrupted;
     }
     // What failed says more than what shows nothing.
@@ -118,7 +117,7 @@ fn write_junit(path: &Path, summaries: &[Summary]) -> Result<(), String> {
 }
 
 fn no_file(error: &FileError) -> Exit {
-    eprintln!("benchcar: {error}");
+    complain(error);
     Exit::Environment
 }
 

@@ -14,14 +14,14 @@ use serde_json::{Value, json};
 
 use crate::args::TransparencyArgs;
 use crate::exit::Exit;
-use crate::{bridges, say};
+use crate::{bridges, complain, complain_of, say};
 
 /// Makes every check of one bridge and prints the rows.
 pub fn transparency(args: &TransparencyArgs) -> Exit {
     let manifest = match Manifest::find(&args.bridge) {
         Ok(manifest) => manifest,
         Err(errors) => {
-            eprintln!("{}", errors.render(crate::check::is_coloured()));
+            complain_of(&errors);
             return Exit::BadScenario;
         }
     };
@@ -37,10 +37,10 @@ fn in_virtual_time(args: &TransparencyArgs, manifest: &Manifest) -> Exit {
         "reference" => Subject::Reference,
         "wire" => Subject::Wire,
         other => {
-            eprintln!(
-                "benchcar: {other} is a program of somebody else's and has no virtual time\nAdd \
+            complain(format_args!(
+                "{other} is a program of somebody else's and has no virtual time\nAdd \
                  --live, or check `reference` or `wire`."
-            );
+            ));
             return Exit::Environment;
         }
     };
@@ -62,11 +62,11 @@ fn confined(args: &TransparencyArgs) -> Exit {
     match ended {
         Ok(Ended::Code(code)) => Exit::from_code(code),
         Ok(Ended::Killed(signal)) => {
-            eprintln!("benchcar: the confined process was killed by signal {signal}");
+            complain(format_args!("the confined process was killed by signal {signal}"));
             Exit::Environment
         }
         Err(error) => {
-            eprintln!("benchcar: {error}\n{}", error.remedy());
+            complain(format_args!("{error}\n{}", error.remedy()));
             Exit::Environment
         }
     }
@@ -77,7 +77,7 @@ fn live_inside(args: &TransparencyArgs, manifest: &Manifest, folder: &Path) -> E
         Ok(true) => {}
         Ok(false) => return Exit::Interrupted,
         Err(error) => {
-            eprintln!("benchcar: {error}\n{}", error.remedy());
+            complain(format_args!("{error}\n{}", error.remedy()));
             return Exit::Environment;
         }
     }
@@ -93,11 +93,11 @@ fn live_inside(args: &TransparencyArgs, manifest: &Manifest, folder: &Path) -> E
     let examined = |manifest: &Manifest, name: &str, idle: Duration, control: &[Row]| {
         let dir = folder.join(name);
         fs::create_dir_all(&dir).map_err(|error| {
-            eprintln!("benchcar: {} cannot be made: {error}", dir.display());
+            complain(format_args!("{} cannot be made: {error}", dir.display()));
             Exit::Environment
         })?;
         examine(manifest, &programs, &dir, idle, control).map_err(|error| {
-            eprintln!("benchcar: {error}\n{}", error.remedy());
+            complain(format_args!("{error}\n{}", error.remedy()));
             Exit::Environment
         })
     };

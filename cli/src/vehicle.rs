@@ -11,14 +11,14 @@ use sim_gateway::{Protocols, Setup, VehicleEvent, VehicleProfile};
 
 use crate::args::{AddressArg, AttachedArgs, VciArg, VehicleArgs, VehicleProtocolArg};
 use crate::exit::Exit;
-use crate::say;
+use crate::{complain, say};
 
 /// Serves a car until Ctrl-C.
 pub fn vehicle(args: &VehicleArgs) -> Exit {
     let mut vehicle = match profile(&args.vehicle) {
         Ok(vehicle) => vehicle,
         Err(reason) => {
-            eprintln!("benchcar: {reason}");
+            complain(&reason);
             return Exit::BadScenario;
         }
     };
@@ -28,7 +28,7 @@ pub fn vehicle(args: &VehicleArgs) -> Exit {
         VehicleProtocolArg::Both => Protocols::Both,
     });
     if let Some(mute) = protocols.and_then(|wanted| vehicle.can_speak.lacks(wanted)) {
-        eprintln!("benchcar: {} does not speak {mute}; leave --protocol out", vehicle.name);
+        complain(format_args!("{} does not speak {mute}; leave --protocol out", vehicle.name));
         return Exit::BadScenario;
     }
     say(&format!("{}: {}, VIN {}", vehicle.name, vehicle.title, vehicle.vin));
@@ -91,7 +91,7 @@ fn profile(wanted: &str) -> Result<VehicleProfile, String> {
 }
 
 fn refused(error: &LiveError) -> Exit {
-    eprintln!("benchcar: {error}\n{}", error.remedy());
+    complain(format_args!("{error}\n{}", error.remedy()));
     Exit::Environment
 }
 

@@ -20,6 +20,8 @@
 //!
 //! Only this crate may use tokio.
 
+#![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
+
 pub mod alarm;
 pub mod attach;
 #[cfg(target_os = "linux")]

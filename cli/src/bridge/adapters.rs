@@ -5,14 +5,14 @@ use live::port::{Adapter, adapters};
 use serde_json::json;
 
 use crate::exit::Exit;
-use crate::say;
+use crate::{complain, say};
 
 /// Lists the adapters.
 pub fn list(json: bool) -> Exit {
     let adapters = match adapters() {
         Ok(adapters) => adapters,
         Err(error) => {
-            eprintln!("benchcar: {error}\n{}", error.remedy());
+            complain(format_args!("{error}\n{}", error.remedy()));
             return Exit::Environment;
         }
     };

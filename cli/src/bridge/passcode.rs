@@ -6,6 +6,7 @@ use console::Term;
 use node::Seed;
 
 use super::options::OrderArgs;
+use crate::complain;
 
 /// The environment variable a passcode may be in.
 const VARIABLE: &str = "BENCHCAR_PASSCODE";
@@ -19,10 +20,10 @@ const GROUPS: usize = 4;
 /// Reads the passcode from wherever the user put it; `None` when it is nowhere.
 pub fn given(args: &OrderArgs) -> Result<Option<String>, String> {
     if let Some(passcode) = &args.passcode {
-        eprintln!(
-            "benchcar: warning: every user of this machine can read --passcode; use \
+        complain(format_args!(
+            "warning: every user of this machine can read --passcode; use \
              --passcode-file or {VARIABLE}"
-        );
+        ));
         return checked(passcode).map(Some);
     }
     if let Some(file) = &args.passcode_file {

@@ -6,13 +6,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use console::Term;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 use node::Instant;
 use serde_json::{Map, Value, json};
 
 use super::options::TellArgs;
 use super::words::Line;
-use crate::say;
+use crate::display::screen;
+use crate::{complain, say};
 
 /// Seconds between two status lines in the file.
 const LOGGED_EVERY: u64 = 10;
@@ -107,7 +108,7 @@ impl Teller {
         if let Some(file) = &mut self.log
             && let Err(error) = writeln!(file, "{line}")
         {
-            eprintln!("benchcar: warning: the log ends here: {error}");
+            complain(format_args!("warning: the log ends here: {error}"));
             self.log = None;
         }
     }
@@ -125,7 +126,7 @@ fn as_json(at: Instant, name: &str, data: Value) -> String {
 }
 
 fn bar() -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    let bar = ProgressBar::with_draw_target(None, screen());
     let style = ProgressStyle::with_template("{spinner} {wide_msg}");
     bar.set_style(style.expect("the template is constant"));
     bar

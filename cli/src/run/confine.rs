@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use live::namespace::confinement::{Ended, begin_inside, run_confined};
 
+use crate::complain;
 use crate::exit::Exit;
 
 /// Confines this process: the outer one waits for the inner one and returns how that ended; the
@@ -20,7 +21,7 @@ pub fn confine(is_inner: bool, kept: &[PathBuf]) -> Option<Exit> {
         run_confined(&kept, again).map(|ended| Some(exit(ended)))
     };
     confined.unwrap_or_else(|error| {
-        eprintln!("benchcar: {error}\n{}", error.remedy());
+        complain(format_args!("{error}\n{}", error.remedy()));
         Some(Exit::Environment)
     })
 }
@@ -36,10 +37,10 @@ fn exit(ended: Ended) -> Exit {
     match ended {
         Ended::Code(code) => Exit::As(code),
         Ended::Killed(signal) => {
-            eprintln!(
-                "benchcar: the run was killed (signal {signal}); what was recorded so far is kept \
+            complain(format_args!(
+                "the run was killed (signal {signal}); what was recorded so far is kept \
                  as *.partial.*"
-            );
+            ));
             Exit::As(128u8.saturating_add(signal as u8))
         }
     }

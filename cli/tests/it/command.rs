@@ -31,6 +31,12 @@ pub fn start(args: &[&str]) -> Child {
     spawn(Command::new(env!("CARGO_BIN_EXE_benchcar")).args(args))
 }
 
+/// Runs the command with another standard error and waits for its end.
+pub fn unheard(args: &[&str], stderr: Stdio) -> Ended {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_benchcar"));
+    ended(spawn_with(command.args(args), stderr))
+}
+
 /// Runs a line in a shell that finds the command, as a person would.
 pub fn shell(line: &str) -> Ended {
     let folder = Path::new(env!("CARGO_BIN_EXE_benchcar")).parent().expect("a folder");
@@ -95,8 +101,12 @@ pub fn file(folder: &Path, name: &str, text: &str) -> String {
 }
 
 fn spawn(command: &mut Command) -> Child {
+    spawn_with(command, Stdio::piped())
+}
+
+fn spawn_with(command: &mut Command, stderr: Stdio) -> Child {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace");
     let command = command.current_dir(root).stdin(Stdio::null());
-    let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let command = command.stdout(Stdio::piped()).stderr(stderr);
     command.spawn().expect("the command was built")
 }

@@ -7,4 +7,5 @@ mod files;
 mod interrupt;
 mod live;
 mod run;
+mod unheard;
 mod vehicle;
