@@ -6,6 +6,7 @@ mod command;
 mod files;
 mod interrupt;
 mod live;
+mod readme;
 mod run;
 mod unheard;
 mod vehicle;
