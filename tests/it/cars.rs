@@ -25,6 +25,19 @@ fn over_a_cable_the_tester_sees_the_link_drop_and_finds_the_car_under_its_new_ad
 }
 
 #[test]
+fn a_car_that_comes_back_under_a_new_address_is_reached_whatever_was_left_at_the_old_one() {
+    let world = world(
+        "
+faults: [{ when: { gateway-reset: begins }, do: { gateway-reset: { address: new } } }]
+steps: [identify, { program: { ecu: zgw, image: a.swfl, size: 64KiB } }]
+expect: { zgw: { ends: uncoded }, steps: { 2: done } }
+",
+        &["vci=enet-cable", "protocol=doip"],
+    );
+    world.passes();
+}
+
+#[test]
 fn behind_an_icom_the_tester_keeps_link_and_connection_through_a_reset() {
     let world = world(RESET, &["vci=icom-next"]);
     world.passes();

@@ -22,6 +22,23 @@ pub struct Held {
     pub router: Option<Ipv4Addr>,
 }
 
+impl Held {
+    /// Returns whether an address is a host of the link; probes have none.
+    pub fn is_on_link(self, other: Ipv4Addr) -> bool {
+        let mask = u32::MAX.checked_shl(32 - u32::from(self.prefix)).unwrap_or(0);
+        !other.is_unspecified() && u32::from(self.address) & mask == u32::from(other) & mask
+    }
+
+    /// Returns the host of the link to which goes what is for one host.
+    pub fn next_hop(self, to: Ipv4Addr) -> Option<Ipv4Addr> {
+        if to.is_broadcast() || to.is_multicast() {
+            return None;
+        }
+        let hop = if self.is_on_link(to) { Some(to) } else { self.router };
+        hop.filter(|hop| self.is_on_link(*hop))
+    }
+}
+
 /// A change of the host's address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {

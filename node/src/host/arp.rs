@@ -1,4 +1,4 @@
-//! ARP frames as link-local addressing needs them.
+//! ARP frames as a host reads and makes them beside smoltcp.
 
 use std::net::Ipv4Addr;
 
@@ -11,10 +11,20 @@ use crate::Frame;
 
 const HEADER: usize = 14;
 const LENGTH: usize = 42;
+const OPERATION: std::ops::Range<usize> = 20..22;
+const REQUEST: [u8; 2] = [0, 1];
 
 /// Returns whether a frame's EtherType is ARP.
 pub fn is_arp(frame: &[u8]) -> bool {
     frame.get(12..14) == Some(&[0x08, 0x06])
+}
+
+/// Returns the address a request made by this end asks for.
+pub fn asked(frame: &[u8]) -> Option<Ipv4Addr> {
+    if !is_arp(frame) || frame.get(OPERATION) != Some(&REQUEST) {
+        return None;
+    }
+    parse(frame).map(|claim| claim.target)
 }
 
 /// Who speaks in an ARP frame, and about which address.

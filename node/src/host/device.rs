@@ -1,11 +1,13 @@
 //! The queues between an Ethernet port and smoltcp.
 
 use std::collections::VecDeque;
+use std::net::Ipv4Addr;
 
 use bytes::BytesMut;
 use smoltcp::phy::{self, DeviceCapabilities, Medium};
 use smoltcp::time::Instant;
 
+use super::arp;
 use crate::Frame;
 
 /// An Ethernet device that is two queues; received frames are read in place.
@@ -14,12 +16,13 @@ pub struct Device {
     mtu: usize,
     received: VecDeque<Frame>,
     sent: VecDeque<Frame>,
+    asked: Option<Ipv4Addr>,
 }
 
 impl Device {
     /// Makes a device; `mtu` counts the Ethernet header.
     pub fn new(mtu: usize) -> Self {
-        Self { mtu, received: VecDeque::new(), sent: VecDeque::new() }
+        Self { mtu, received: VecDeque::new(), sent: VecDeque::new(), asked: None }
     }
 
     /// Queues a frame that arrived.
@@ -30,6 +33,12 @@ impl Device {
     /// Returns the frame that smoltcp reads next.
     pub fn next_received(&self) -> Option<&Frame> {
         self.received.front()
+    }
+
+    /// Takes the address for which smoltcp last made an ARP request.
+    #[inline]
+    pub fn take_asked(&mut self) -> Option<Ipv4Addr> {
+        self.asked.take()
     }
 
     /// Queues a frame to be sent.
@@ -48,7 +57,10 @@ impl Device {
 pub struct RxToken(Frame);
 
 /// Room for a frame on its way out.
-pub struct TxToken<'a>(&'a mut VecDeque<Frame>);
+pub struct TxToken<'a> {
+    sent: &'a mut VecDeque<Frame>,
+    asked: &'a mut Option<Ipv4Addr>,
+}
 
 impl phy::Device for Device {
     type RxToken<'a> = RxToken;
@@ -56,11 +68,12 @@ impl phy::Device for Device {
 
     fn receive(&mut self, _: Instant) -> Option<(RxToken, TxToken<'_>)> {
         let frame = self.received.pop_front()?;
-        Some((RxToken(frame), TxToken(&mut self.sent)))
+        let token = TxToken { sent: &mut self.sent, asked: &mut self.asked };
+        Some((RxToken(frame), token))
     }
 
     fn transmit(&mut self, _: Instant) -> Option<TxToken<'_>> {
-        Some(TxToken(&mut self.sent))
+        Some(TxToken { sent: &mut self.sent, asked: &mut self.asked })
     }
 
     fn capabilities(&self) -> DeviceCapabilities {
@@ -81,7 +94,10 @@ impl phy::TxToken for TxToken<'_> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, len: usize, f: F) -> R {
         let mut buffer = BytesMut::zeroed(len);
         let result = f(&mut buffer);
-        self.0.push_back(buffer.freeze());
+        if let Some(address) = arp::asked(&buffer) {
+            *self.asked = Some(address);
+        }
+        self.sent.push_back(buffer.freeze());
         result
     }
 }

@@ -70,11 +70,16 @@ impl Shortcut {
         self.neighbours.clear();
     }
 
+    /// Returns the host of the link to which goes what is for one host.
+    pub fn next_hop(&self, to: Ipv4Addr) -> Option<Ipv4Addr> {
+        self.held?.next_hop(to)
+    }
+
     /// Learns who speaks in an ARP frame that asks for this host or answers it (RFC 826).
     pub fn learn(&mut self, now: Instant, claim: Claim) {
         let Some(held) = self.held else { return };
         let is_new = !self.neighbours.contains_key(&claim.sender);
-        let is_asked = claim.target == held.address && is_on_link(held, claim.sender);
+        let is_asked = claim.target == held.address && held.is_on_link(claim.sender);
         if is_asked && !(is_new && self.neighbours.len() == NEIGHBOURS) {
             self.neighbours.insert(claim.sender, Neighbour { mac: claim.mac, heard: now });
         }
@@ -169,12 +174,6 @@ impl Shortcut {
         frame.extend_from_slice(data);
         Some(frame.into())
     }
-}
-
-/// Returns whether an address is a host of the link; probes have none.
-fn is_on_link(held: Held, other: Ipv4Addr) -> bool {
-    let mask = u32::MAX.checked_shl(32 - u32::from(held.prefix)).unwrap_or(0);
-    !other.is_unspecified() && u32::from(held.address) & mask == u32::from(other) & mask
 }
 
 #[cfg(test)]

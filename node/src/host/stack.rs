@@ -2,9 +2,10 @@
 
 mod connection;
 mod datagrams;
+mod neighbours;
 
-use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddrV4;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::{Ipv4Addr, SocketAddrV4};
 
 use bytes::Bytes;
 use smoltcp::iface::{
@@ -267,7 +268,25 @@ impl Stack {
             changed = true;
         }
         self.datagrams.transmit(at, interface, device);
+        if let Some(asked) = device.take_asked() {
+            self.ask_for_others(at, asked);
+        }
         changed
+    }
+
+    /// Asks for the neighbours that something waits for, but for the one smoltcp just asked for.
+    fn ask_for_others(&mut self, at: smoltcp::time::Instant, asked: Ipv4Addr) {
+        let sockets = &self.sockets;
+        let connections = self.connections.values().map(|it| sockets.get(it.handle));
+        let peers = connections.filter_map(neighbours::wanted).chain(self.datagrams.wanted());
+        let hops = peers.filter_map(|peer| self.shortcut.next_hop(peer));
+        let others: BTreeSet<Ipv4Addr> = hops.filter(|hop| *hop != asked).collect();
+        if others.is_empty() {
+            return;
+        }
+        for request in neighbours::requests(at, &mut self.interface, &others) {
+            self.device.send(request);
+        }
     }
 
     /// Returns whether a connect has waited for as long as it was to.

@@ -121,6 +121,49 @@ fn a_broadcast_reaches_a_bound_port() {
 }
 
 #[test]
+fn a_connection_left_to_a_host_that_is_gone_holds_up_no_other() {
+    let plans = [AddressPlan::LinkLocal; 2];
+    let mut wire = Wire::new(config(1, plans[0]), config(2, plans[1]));
+    wire.ask(1, SocketAction::Listen { port: PORT });
+    wire.run(Duration::from_secs(20));
+    let before = wire.hosts[1].address().expect("an address after 20 s");
+    wire.ask(0, connect_to(1, before));
+    wire.run(Duration::from_secs(1));
+    let connection = ConnectionId(1);
+    assert!(wire.heard(0).contains(&SocketEvent::Connected { connection }));
+    wire.ask(1, SocketAction::StackDown { loss: StackLoss::Silent });
+    wire.ask(1, SocketAction::StackUp { new_address: true });
+    wire.ask(1, SocketAction::Listen { port: PORT });
+    wire.run(Duration::from_secs(20));
+    let after = wire.hosts[1].address().expect("an address after 20 s");
+    assert_ne!(before, after);
+    wire.ask(0, SocketAction::Close { connection });
+    wire.run(Duration::from_millis(330));
+    wire.ask(0, connect_to(2, after));
+    let asked = wire.now;
+    wire.run(Duration::from_secs(5));
+    let connected = SocketEvent::Connected { connection: ConnectionId(2) };
+    let at = wire.when(0, &connected).expect("nobody else is in the way");
+    assert!(at - asked < Duration::from_secs(1), "{:?}", at - asked);
+}
+
+#[test]
+fn a_connect_nobody_answers_holds_up_no_datagram() {
+    let mut wire = Wire::new(fixed(1), fixed(2));
+    wire.ask(0, SocketAction::Bind { port: 7811 });
+    wire.ask(1, SocketAction::Bind { port: 6811 });
+    wire.run(Duration::from_millis(1));
+    wire.ask(0, connect_to(1, Ipv4Addr::new(10, 0, 0, 9)));
+    wire.run(Duration::from_millis(50));
+    let peer = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 2), 6811);
+    let data = Bytes::from_static(b"hello");
+    wire.ask(0, SocketAction::SendTo { port: 7811, peer, data: data.clone() });
+    wire.run(Duration::from_secs(1));
+    let peer = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 1), 7811);
+    assert!(wire.heard(1).contains(&SocketEvent::Datagram { local_port: 6811, peer, data }));
+}
+
+#[test]
 fn hosts_without_a_server_end_on_link_local_addresses() {
     let plans = [AddressPlan::LinkLocal, AddressPlan::DhcpThenLinkLocal];
     let mut wire = Wire::new(config(1, plans[0]), config(2, plans[1]));
@@ -299,7 +342,11 @@ fn config(number: u8, address: AddressPlan) -> HostConfig {
 }
 
 fn connect(number: u64) -> SocketAction {
-    let peer = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 2), PORT);
+    connect_to(number, Ipv4Addr::new(10, 0, 0, 2))
+}
+
+fn connect_to(number: u64, peer: Ipv4Addr) -> SocketAction {
+    let peer = SocketAddrV4::new(peer, PORT);
     let timeout = Duration::from_secs(5);
     SocketAction::Connect { connection: ConnectionId(number), peer, timeout }
 }

@@ -3,8 +3,8 @@
 //! The sockets are kept apart from those of TCP, because smoltcp asks every socket it is shown
 //! whenever it works, and most of the time only connections have something to say.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddrV4;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::{Ipv4Addr, SocketAddrV4};
 
 use bytes::Bytes;
 use smoltcp::iface::{Interface, PollIngressSingleResult, PollResult, SocketHandle, SocketSet};
@@ -25,6 +25,8 @@ pub struct Datagrams {
     ports: BTreeMap<u16, SocketHandle>,
     /// Something waits to be sent.
     sending: bool,
+    /// For whom, or for whom it was until it left.
+    peers: BTreeSet<Ipv4Addr>,
     /// Something came in that was not yet told.
     fed: bool,
 }
@@ -33,7 +35,8 @@ impl Datagrams {
     /// Makes a stack's UDP, with no port open.
     pub fn new() -> Self {
         let sockets = SocketSet::new(Vec::new());
-        Self { sockets, ports: BTreeMap::new(), sending: false, fed: false }
+        let (ports, peers) = (BTreeMap::new(), BTreeSet::new());
+        Self { sockets, ports, sending: false, peers, fed: false }
     }
 
     /// Returns whether a port is open.
@@ -74,6 +77,14 @@ impl Datagrams {
         // A full buffer loses the datagram, as in any stack.
         let _ = socket.send_slice(data, endpoint);
         self.sending = true;
+        if self.peers.len() < DATAGRAMS {
+            self.peers.insert(*peer.ip());
+        }
+    }
+
+    /// For whom something may wait.
+    pub fn wanted(&self) -> impl Iterator<Item = Ipv4Addr> {
+        self.peers.iter().copied()
     }
 
     /// Takes the next frame of the device, which holds a datagram.
@@ -98,6 +109,9 @@ impl Datagrams {
             .ports
             .values()
             .any(|handle| sockets.get::<udp::Socket<'_>>(*handle).send_queue() > 0);
+        if !self.sending {
+            self.peers.clear();
+        }
     }
 
     /// When smoltcp wants to be polled for what waits.
