@@ -68,8 +68,8 @@ pub fn strike(
         Action::LinkDown(down) => stage.fault(Fault::LinkDown(down.lasts.draw(seed, purpose))),
         Action::Ecu(action) => {
             let name = action.name.clone();
-            let inside = in_ecus_terms(&action.fault, seed, purpose);
-            stage.fault(Fault::Ecu { name, fault: inside });
+            let fault = in_ecus_terms(&action.fault, seed, purpose);
+            stage.fault(Fault::Ecu { name, fault });
         }
         // These strike frames by number; the network was told before the run began.
         Action::Drop(_) | Action::Damage(_) | Action::Duplicate(_) => {}
@@ -122,7 +122,8 @@ fn over(reset: &GatewayReset, seed: Seed, purpose: &str) -> ResetOverride {
     }
 }
 
-fn in_ecus_terms(fault: &EcuFault, seed: Seed, purpose: &str) -> sim_ecus::EcuFault {
+/// What a fault of a scenario is to a control unit; ranges are drawn for `purpose`.
+pub fn in_ecus_terms(fault: &EcuFault, seed: Seed, purpose: &str) -> sim_ecus::EcuFault {
     use sim_ecus::EcuFault as Inside;
     match fault {
         EcuFault::Silent(time) => Inside::Silent(time.draw(seed, purpose)),

@@ -10,6 +10,7 @@ use scenarios::expect::FaultsExpected;
 use scenarios::threshold::{Limit, Quantile};
 use scenarios::{EndState, Scenario};
 
+use crate::missed::Missed;
 use crate::observe::{Observed, in_record, note};
 use crate::watch::Watch;
 
@@ -34,8 +35,8 @@ pub struct Evidence<'a> {
     pub ecus: &'a BTreeMap<String, Found>,
     /// How often the gateway reset.
     pub gateway_resets: u32,
-    /// The faults that never struck.
-    pub unstruck: Vec<String>,
+    /// What was planned and never seen.
+    pub missed: Vec<Missed>,
     /// When the run ended.
     pub now: Instant,
 }
@@ -74,16 +75,14 @@ impl Judge<'_> {
         }
     }
 
-    /// What a scenario says of faults that never struck is not shown by its run.
+    /// What a scenario says of what never happened is not shown by its run.
     fn faults(&mut self, evidence: &Evidence<'_>) {
         // After a step that failed, what was to happen later says nothing new.
         if !self.failures.is_empty() {
             return;
         }
-        for fault in &evidence.unstruck {
-            let expected = format!("{fault} strikes");
-            let found = "it never did".to_owned();
-            self.expect(FailureKind::Expectation, None, expected, found, false);
+        for Missed { what, instead } in &evidence.missed {
+            self.expect(FailureKind::Expectation, None, what.clone(), instead.clone(), false);
         }
     }
 

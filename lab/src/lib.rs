@@ -10,7 +10,7 @@
 //! * [`digest`]: one number for everything that crossed a link.
 //!
 //! Beneath: `goods` (images and coding the tester carries), `faults` (when they strike), `deeds`
-//! (what they do), `observe` (what was seen), `judge` (whether that is as expected).
+//! (what they do), `observe` (what was seen), `missed` (what never was), `judge` (whether that is as expected).
 
 pub mod bench;
 pub mod catalogue;
@@ -19,6 +19,7 @@ pub mod digest;
 mod faults;
 pub mod goods;
 mod judge;
+mod missed;
 mod observe;
 pub mod run;
 pub mod stage;

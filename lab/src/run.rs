@@ -10,6 +10,7 @@ use netem_rs::{Fate, FateOutcome};
 use node::{Instant, Seed};
 use record::summary::seconds;
 use record::{Engine, Event, Failure, FailureKind, FrameFate, Header, Summary, Verdict};
+use scenarios::fault::Action;
 use scenarios::tester::TesterEvent;
 use scenarios::trigger::Phase;
 use sim_ecus::{EcuEvent, LedgerKind};
@@ -21,6 +22,7 @@ use crate::bench::{Bench, TIME_LIMIT};
 use crate::deeds::{Later, strike};
 use crate::faults::{Faults, Happening};
 use crate::judge::{Evidence, Found, judge};
+use crate::missed::Witness;
 use crate::observe::{Observed, note};
 use crate::stage::Stage;
 use crate::watch::{Nobody, Watch};
@@ -139,6 +141,7 @@ struct Run<'a, S> {
     seed: Seed,
     faults: Faults,
     later: Vec<(Instant, Later)>,
+    witness: Witness,
     observed: Observed,
     /// The image the tester last said it programs into a control unit, in this step, by name.
     meant: BTreeMap<String, String>,
@@ -159,6 +162,7 @@ impl<'a, S: Stage> Run<'a, S> {
             seed,
             faults: Faults::new(&scenario.faults, seed),
             later: Vec::new(),
+            witness: Witness::default(),
             observed: Observed::new(names.collect(), steps),
             meant: BTreeMap::new(),
             erased_for: BTreeMap::new(),
@@ -211,7 +215,10 @@ impl<'a, S: Stage> Run<'a, S> {
                 TesterEvent::Image { ecu, name } => {
                     self.meant.insert(self.observed.name_of(*ecu), name.clone());
                 }
-                TesterEvent::Finished => self.stage.leave_alone(),
+                TesterEvent::Finished => {
+                    self.witness.finished(self.stage);
+                    self.stage.leave_alone();
+                }
                 TesterEvent::Progress { .. }
                 | TesterEvent::Exchange(_)
                 | TesterEvent::Connection(_)
@@ -286,6 +293,12 @@ impl<'a, S: Stage> Run<'a, S> {
             let text = fault.to_string();
             note(self.watch, now, || Event::Fault { fault: text });
             let seed = self.faults.seed();
+            let is_done = self.observed.finished.is_some();
+            self.witness.struck(&fault, seed, &purpose, is_done);
+            if matches!(fault.action, Action::RelayCrash(_)) {
+                // What an earlier crash had in store for the relay is over.
+                self.later.retain(|(_, later)| *later != Later::RelayRestart);
+            }
             self.later.extend(strike(self.stage, &fault.action, seed, &purpose));
         }
     }
@@ -302,8 +315,10 @@ impl<'a, S: Stage> Run<'a, S> {
         let mut failures = match ending {
             Ending::Finished => {
                 let observed = &self.observed;
-                let unstruck = self.unstruck();
-                let evidence = Evidence { observed, ecus: &ecus, gateway_resets, unstruck, now };
+                let done = observed.finished.unwrap_or(now);
+                let world = (self.bench, self.seed);
+                let missed = self.witness.missed(self.stage, world, &self.faults, done);
+                let evidence = Evidence { observed, ecus: &ecus, gateway_resets, missed, now };
                 judge(self.bench.scenario(), &evidence, self.watch)
             }
             Ending::Stopped => vec![error("interrupted before its end".to_owned())],
@@ -350,27 +365,15 @@ impl<'a, S: Stage> Run<'a, S> {
             let goods = self.bench.goods().get(ecu.name());
             let name = self.erased_for.get(ecu.name());
             let sent = goods.zip(name).and_then(|(goods, name)| goods.images.get(name));
-            let count = |wanted: fn(&LedgerKind) -> bool| {
-                ecu.ledger().iter().filter(|entry| wanted(&entry.kind)).count() as u64
-            };
             let found = Found {
-                erases: count(|kind| matches!(kind, LedgerKind::EraseStarted { .. })),
-                repeated_blocks: count(|kind| {
-                    matches!(kind, LedgerKind::Block { repeated: true, .. })
-                }),
+                erases: ecu.erases(),
+                repeated_blocks: ecu.repeated_blocks(),
                 ends: ecu.end_state(sent).to_string(),
                 faults: ecu.fault_memory().into_iter().map(number).collect(),
             };
             (ecu.name().to_owned(), found)
         });
         units.collect()
-    }
-
-    /// The faults that never struck, in words.
-    fn unstruck(&self) -> Vec<String> {
-        let stage = &*self.stage;
-        let faults = self.faults.unstruck(|link| stage.entered(crate::deeds::way(link)));
-        faults.into_iter().map(ToString::to_string).collect()
     }
 
     /// Names the step the run ended in, and those that were never begun.

@@ -12,7 +12,7 @@ use crate::catalogue::{Catalogue, VehicleFacts};
 use crate::check::top::Top;
 use crate::client::ClientSetup;
 use crate::ecu::EcuSetup;
-use crate::leg::Leg;
+use crate::leg::{Leg, LegError};
 use crate::link::{Interface, Protocol};
 use crate::read::Reader;
 use crate::scenario::{BackendSetup, Network, Scenario, Supply};
@@ -45,7 +45,8 @@ pub(crate) fn scenario(
     let backend: BackendSetup = reader.section(tree, "backend").unwrap_or_default();
     let tester = tester(reader, tree);
     let steps = steps::steps(reader, tree, facts);
-    let faults = faults::faults(reader, tree, &faults::World { facts, steps: &steps, bridge });
+    let world = faults::World { facts, steps: &steps, bridge, network: &network, supply: &supply };
+    let faults = faults::faults(reader, tree, &world);
     let expect = expect::expectations(reader, tree, facts, &steps);
     let thresholds: Vec<Option<Threshold>> = reader.list(tree, "thresholds");
     Some(Scenario {
@@ -193,7 +194,18 @@ fn network(reader: &mut Reader, tree: &Tree, bridge: Bridge) -> Network {
 
 /// Checks that the keys of one leg below `tree` fit together.
 fn check_leg(reader: &mut Reader, fallback: &Span, tree: Option<&Tree>, name: &str, leg: &Leg) {
-    let Err(error) = leg.check() else { return };
+    fits(reader, fallback, tree, name, leg.check());
+}
+
+/// Says what does not fit together in the leg `name` below `tree`.
+fn fits(
+    reader: &mut Reader,
+    fallback: &Span,
+    tree: Option<&Tree>,
+    name: &str,
+    checked: Result<(), LegError>,
+) {
+    let Err(error) = checked else { return };
     let below = tree.and_then(|tree| tree.get(name));
     let span = below.map_or(fallback, |below| place(below, &[error.key]));
     let (message, help) = error.message.split_once(": ").unwrap_or((&error.message, ""));

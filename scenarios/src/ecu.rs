@@ -46,6 +46,8 @@ pub enum EndState {
     Untouched,
     /// New software is verified and runs, coding is complete.
     Programmed,
+    /// The software is the one it had, coding was written anew and is complete.
+    Coded,
     /// The software runs, coding is missing.
     Uncoded,
     /// The software runs, coding is half written.
@@ -63,6 +65,7 @@ impl fmt::Display for EndState {
         f.write_str(match self {
             Self::Untouched => "untouched",
             Self::Programmed => "programmed",
+            Self::Coded => "coded",
             Self::Uncoded => "uncoded",
             Self::MixedCoding => "mixed-coding",
             Self::Stranded => "stranded",

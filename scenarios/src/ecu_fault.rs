@@ -1,5 +1,6 @@
 //! How a control unit misbehaves.
 
+use std::fmt;
 use std::str::FromStr;
 
 #[cfg(test)]
@@ -222,6 +223,29 @@ impl TryFrom<EcuFaultKeys> for EcuAction {
     }
 }
 
+impl fmt::Display for EcuFault {
+    /// As scenarios write it, without what is drawn.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Silent(time) => write!(f, "silent {time}"),
+            Self::SilentAfterReset(time) => write!(f, "silent-after-reset {time}"),
+            Self::WriteErrorAtBlock(block) => write!(f, "write-error-at-block {block}"),
+            Self::WrongCounterAtBlock(block) => write!(f, "wrong-counter-at-block {block}"),
+            Self::DamageBlock(block) => write!(f, "damage-block {block}"),
+            Self::BlindVerify => f.write_str("blind-verify"),
+            Self::Delay(time) => write!(f, "delay {time}"),
+            Self::Refuse(refusal) => {
+                let Refusal { request, nrc, .. } = refusal;
+                write!(f, "refuse {request} with {nrc}")
+            }
+            Self::Dtc(number) => write!(f, "dtc {number}"),
+            Self::PowerCycle => f.write_str("power-cycle"),
+            Self::WrongVersions => f.write_str("wrong-versions"),
+            Self::Kill => f.write_str("kill"),
+        }
+    }
+}
+
 impl EcuFault {
     /// Returns the block the fault waits for, counted from 1 in each download.
     pub fn block(&self) -> Option<(&'static str, u32)> {
@@ -267,13 +291,13 @@ impl FromStr for DtcNumber {
     }
 }
 
-impl std::fmt::Display for Nrc {
+impl fmt::Display for Nrc {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:02X}", self.0)
     }
 }
 
-impl std::fmt::Display for DtcNumber {
+impl fmt::Display for DtcNumber {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:06X}", self.0)
     }

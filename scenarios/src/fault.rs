@@ -164,7 +164,7 @@ pub struct Crash {
 #[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct SupplyChange {
-    /// The voltage of the battery without load.
+    /// The voltage of the battery without load; a curve ends here.
     pub battery: Option<Voltage>,
     /// The voltage of the charger, or `off`.
     pub charger: Option<Charger>,
@@ -226,7 +226,7 @@ impl fmt::Display for Fault {
             | Action::RelayCrash(Crash { restart: Some(time) }) => {
                 write!(f, ", back after {time}")?
             }
-            Action::Ecu(action) => write!(f, " {}", action.name)?,
+            Action::Ecu(action) => write!(f, " {} {}", action.name, action.fault)?,
             Action::GatewayReset(_)
             | Action::Network(_)
             | Action::TesterCrash(_)

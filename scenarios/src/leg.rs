@@ -61,16 +61,32 @@ impl Leg {
             );
             return Err(LegError { key: "rtt", message });
         }
-        let mut shortest = self.clone();
+        self.shortest().into_iter().try_for_each(|direction| direction.check().map_err(wrong))
+    }
+
+    /// Checks that a change to this makes sense of a leg that was as `before`.
+    ///
+    /// # Errors
+    ///
+    /// Names the key that does not fit.
+    pub fn check_over(&self, before: &Self) -> Result<(), LegError> {
+        let mut directions = self.shortest().into_iter().zip(before.shortest());
+        directions.try_for_each(|(change, before)| change.over(&before).check().map_err(wrong))
+    }
+
+    /// What each direction does where the round trip is the shortest it may be, up first.
+    fn shortest(&self) -> [Impairment; 2] {
+        let (mut up, mut down) = (self.up.clone(), self.down.clone());
         if let Some(rtt) = self.rtt {
             let half = Some(DurationText(rtt.low() / 2));
-            (shortest.up.delay, shortest.down.delay) = (half, half);
+            (up.delay, down.delay) = (half, half);
         }
-        let wrong =
-            |error: ImpairmentError| LegError { key: error.key(), message: error.to_string() };
-        shortest.up.check().map_err(wrong)?;
-        shortest.down.check().map_err(wrong)
+        [up, down]
     }
+}
+
+fn wrong(error: ImpairmentError) -> LegError {
+    LegError { key: error.key(), message: error.to_string() }
 }
 
 impl<'de> Deserialize<'de> for Leg {

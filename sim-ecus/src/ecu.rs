@@ -53,6 +53,7 @@ struct Refusal {
     prefix: Bytes,
     nrc: Nrc,
     times: Option<u32>,
+    struck: bool,
 }
 
 impl Ecu {
@@ -125,6 +126,29 @@ impl Ecu {
         self.unit.ledger.entries()
     }
 
+    /// Returns how often an erase of its flash memory began.
+    pub fn erases(&self) -> u64 {
+        self.unit.ledger.erases()
+    }
+
+    /// Returns how many blocks came that were already written.
+    pub fn repeated_blocks(&self) -> u64 {
+        self.unit.ledger.repeated_blocks()
+    }
+
+    /// Returns the faults that still wait for their moment: what they do was never seen.
+    pub fn armed(&self) -> Vec<EcuFault> {
+        let mut armed = self.unit.sabotage.armed();
+        armed.extend(self.refusals.iter().filter(|refusal| !refusal.struck).map(|refusal| {
+            let Refusal { prefix, nrc, times, .. } = refusal.clone();
+            EcuFault::Refuse { prefix, nrc, times }
+        }));
+        if !self.silent_after_reset.is_zero() {
+            armed.push(EcuFault::SilentAfterReset(self.silent_after_reset));
+        }
+        armed
+    }
+
     /// Reads its flash memory; where nothing is written the bytes are FF.
     pub fn read_flash(&self, address: u32, length: usize) -> Vec<u8> {
         self.unit.memory.read(address, length)
@@ -168,7 +192,7 @@ impl Ecu {
     }
 
     fn begin(&mut self, now: Instant, request: &Request) {
-        if desk::is_silent_tester_present(&request.data) && self.extra.is_zero() {
+        if desk::is_silent_tester_present(&request.data) {
             self.arm_session(now);
             return;
         }
@@ -199,6 +223,7 @@ impl Ecu {
         let index = self.refusals.iter().position(|refusal| data.starts_with(&refusal.prefix))?;
         let refusal = &mut self.refusals[index];
         let nrc = refusal.nrc;
+        refusal.struck = true;
         if let Some(times) = &mut refusal.times {
             *times = times.saturating_sub(1);
             if *times == 0 {
@@ -336,14 +361,15 @@ impl Ecu {
 
     fn fault(&mut self, now: Instant, fault: EcuFault) {
         match fault {
-            EcuFault::Silent(time) => self.silent_until = now + time,
+            // The longer silence holds.
+            EcuFault::Silent(time) => self.silent_until = self.silent_until.max(now + time),
             EcuFault::Delay(time) => self.extra = time,
             EcuFault::Refuse { prefix, nrc, times } => {
                 if self.refusals.len() >= REFUSALS_MAX {
                     self.refusals.remove(0);
                 }
                 if times != Some(0) {
-                    self.refusals.push(Refusal { prefix, nrc, times });
+                    self.refusals.push(Refusal { prefix, nrc, times, struck: false });
                 }
             }
             EcuFault::SilentAfterReset(time) => self.silent_after_reset = time,

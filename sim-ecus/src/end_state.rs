@@ -16,6 +16,8 @@ pub enum EndState {
     Untouched,
     /// New software is verified and starts, coding is complete.
     Programmed,
+    /// The software is the one it had, coding was written anew and is complete.
+    Coded,
     /// The software starts, coding is missing.
     Uncoded,
     /// The software starts, coding is half written.
@@ -30,9 +32,10 @@ pub enum EndState {
 
 impl EndState {
     /// Every end state.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Untouched,
         Self::Programmed,
+        Self::Coded,
         Self::Uncoded,
         Self::MixedCoding,
         Self::Stranded,
@@ -45,6 +48,7 @@ impl EndState {
         match self {
             Self::Untouched => "untouched",
             Self::Programmed => "programmed",
+            Self::Coded => "coded",
             Self::Uncoded => "uncoded",
             Self::MixedCoding => "mixed-coding",
             Self::Stranded => "stranded",
@@ -80,8 +84,13 @@ impl Unit {
         if self.memory.is_corrupt(sent) {
             return EndState::CorruptAccepted;
         }
+        let is_new = self.memory.is_written();
+        if !is_new && !self.ledger.is_coded() {
+            return EndState::Untouched;
+        }
         match self.coding.state() {
-            CodingState::Complete => EndState::Programmed,
+            CodingState::Complete if is_new => EndState::Programmed,
+            CodingState::Complete => EndState::Coded,
             CodingState::Missing => EndState::Uncoded,
             CodingState::Partial => EndState::MixedCoding,
         }

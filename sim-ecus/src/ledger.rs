@@ -171,11 +171,14 @@ impl LedgerKind {
     }
 }
 
-/// The entries of one control unit, oldest first.
+/// The entries of one control unit, oldest first; what is counted outlives what is forgotten.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ledger {
     entries: Vec<LedgerEntry>,
     changed: bool,
+    coded: bool,
+    erases: u64,
+    repeated_blocks: u64,
 }
 
 impl Ledger {
@@ -184,12 +187,31 @@ impl Ledger {
             self.entries.drain(..LIMIT / 4);
         }
         self.changed |= entry.kind.is_change();
+        self.coded |= matches!(entry.kind, LedgerKind::CodingWritten { .. });
+        self.erases += u64::from(matches!(entry.kind, LedgerKind::EraseStarted { .. }));
+        let is_repeated = matches!(entry.kind, LedgerKind::Block { repeated: true, .. });
+        self.repeated_blocks += u64::from(is_repeated);
         self.entries.push(entry);
     }
 
     /// Returns whether anything was ever erased, written or coded, forgotten entries included.
     pub(crate) fn is_changed(&self) -> bool {
         self.changed
+    }
+
+    /// Returns whether coding data was ever written.
+    pub(crate) fn is_coded(&self) -> bool {
+        self.coded
+    }
+
+    /// Returns how often an erase began.
+    pub(crate) fn erases(&self) -> u64 {
+        self.erases
+    }
+
+    /// Returns how many blocks came that were already written.
+    pub(crate) fn repeated_blocks(&self) -> u64 {
+        self.repeated_blocks
     }
 
     pub(crate) fn entries(&self) -> &[LedgerEntry] {
@@ -206,14 +228,17 @@ mod tests {
     }
 
     #[test]
-    fn a_full_ledger_forgets_its_oldest_quarter_but_not_the_change() {
+    fn a_full_ledger_forgets_its_oldest_quarter_but_no_change_and_no_count() {
         let mut ledger = Ledger::default();
         ledger.push(entry(LedgerKind::EraseStarted { address: 0, size: 1 }));
+        ledger.push(entry(LedgerKind::Block { index: 1, counter: 1, bytes: 8, repeated: true }));
+        ledger.push(entry(LedgerKind::CodingWritten { did: 0x3000 }));
         for _ in 0..LIMIT {
             ledger.push(entry(LedgerKind::FaultsCleared));
         }
-        assert_eq!(ledger.entries().len(), LIMIT - LIMIT / 4 + 1);
-        assert!(ledger.is_changed());
+        assert_eq!(ledger.entries().len(), LIMIT - LIMIT / 4 + 3);
+        assert!(ledger.is_changed() && ledger.is_coded());
+        assert_eq!((ledger.erases(), ledger.repeated_blocks()), (1, 1));
     }
 
     #[test]

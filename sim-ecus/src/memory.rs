@@ -233,6 +233,11 @@ impl Memory {
         })
     }
 
+    /// Returns whether any area holds what a download wrote.
+    pub(crate) fn is_written(&self) -> bool {
+        self.areas.iter().any(|area| matches!(area.content, Content::Written(_)))
+    }
+
     /// Reads bytes; where nothing is written they are FF.
     pub(crate) fn read(&self, address: u32, length: usize) -> Vec<u8> {
         let mut bytes = vec![0xFF; length];

@@ -72,6 +72,17 @@ pub(crate) struct Sabotage {
     pub endless_sessions: bool,
 }
 
+impl Sabotage {
+    /// Returns what still waits for its moment.
+    pub(crate) fn armed(&self) -> Vec<EcuFault> {
+        let write_errors = self.write_error.iter().map(|index| EcuFault::WriteErrorAtBlock(*index));
+        let counters = self.wrong_counter.iter().map(|index| EcuFault::WrongCounterAtBlock(*index));
+        let damages = self.damage.iter().map(|index| EcuFault::DamageBlock(*index));
+        let versions = self.wrong_versions_next.then_some(EcuFault::WrongVersions);
+        write_errors.chain(counters).chain(damages).chain(versions).collect()
+    }
+}
+
 /// One stream per purpose.
 #[derive(Clone, Debug)]
 pub(crate) struct Chance {

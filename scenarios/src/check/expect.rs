@@ -59,10 +59,20 @@ fn check_ecu(
         let help = "add `ends: programmed` or `faults: none`";
         reader.fail(&tree.span, format!("nothing is expected of `{name}`"), help);
     }
+    let codes = |step: &Step| {
+        matches!(step, Step::Code(code) if code.ecu == name)
+            || matches!(step, Step::Request(request) if request.ecu.as_deref() == Some(name))
+    };
     let programs = |step: &Step| matches!(step, Step::Program(program) if program.ecu == name);
     if ecu.ends == Some(EndState::Programmed) && !steps::any(steps, &programs) {
         let message = format!("`{name}` cannot end programmed: no step programs it");
-        let help = format!("add `- program: {{ ecu: {name}, image: … }}`, or expect `untouched`");
+        let other = if steps::any(steps, &codes) { "coded" } else { "untouched" };
+        let help = format!("add `- program: {{ ecu: {name}, image: … }}`, or expect `{other}`");
+        reader.fail(place(tree, &["ends"]), message, help);
+    }
+    if ecu.ends == Some(EndState::Coded) && !steps::any(steps, &codes) {
+        let message = format!("`{name}` cannot end coded: no step codes it");
+        let help = format!("add `- code: {{ ecu: {name} }}`, or expect `untouched`");
         reader.fail(place(tree, &["ends"]), message, help);
     }
     if ecu.ends == Some(EndState::CorruptAccepted) {
@@ -78,7 +88,7 @@ fn outcomes(reader: &mut Reader, tree: &Tree, steps: &[Option<Step>], expect: &m
         reader.fail(&below.span, message, "write numbers of steps: `steps: { 3: failed }`");
     }
     for (key, value) in below.entries() {
-        let number = key.text.parse().ok().filter(|number| (1..=steps.len()).contains(number));
+        let number = numbered(&key.text).filter(|number| (1..=steps.len()).contains(number));
         let outcome = reader.decode(value);
         let Some(number) = number else {
             let message = format!("there is no step `{}`", shorten(&key.text));
@@ -90,4 +100,10 @@ fn outcomes(reader: &mut Reader, tree: &Tree, steps: &[Option<Step>], expect: &m
             expect.steps.insert(number, outcome);
         }
     }
+}
+
+/// Reads the number of a step as it is written: `2`, not `02` or `+2`, which would be a second
+/// key for the same step.
+fn numbered(text: &str) -> Option<usize> {
+    text.parse().ok().filter(|number: &usize| number.to_string() == text)
 }

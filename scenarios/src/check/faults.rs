@@ -5,11 +5,12 @@ use crate::catalogue::VehicleFacts;
 use crate::ecu_fault::EcuAction;
 use crate::fault::{Action, Blackout, Fault, Frames, GatewayReset, NetworkChange, SupplyChange};
 use crate::read::Reader;
+use crate::scenario::{Network, Supply};
 use crate::step::Step;
 use crate::trigger::{Event, Trigger};
 use yaml::Tree;
 
-use super::{check_leg, known_ecu, place, steps};
+use super::{fits, known_ecu, place, steps};
 
 /// What the faults strike.
 pub(super) struct World<'a> {
@@ -19,6 +20,10 @@ pub(super) struct World<'a> {
     pub steps: &'a [Option<Step>],
     /// What carries frames.
     pub bridge: Bridge,
+    /// What the network does when the run begins.
+    pub network: &'a Network,
+    /// What feeds the car when the run begins.
+    pub supply: &'a Supply,
 }
 
 /// Reads and checks the faults; one entry per element of the list, none where it is wrong.
@@ -73,13 +78,21 @@ impl World<'_> {
             }
             Action::Network(change) => {
                 self.bridge_is_there(reader, action, key);
-                network_change(reader, change, below);
+                network_change(reader, change, self.network, below);
             }
             Action::RelayCrash(_) => self.bridge_is_there(reader, action, key),
             Action::TesterCrash(_) => {}
             Action::Supply(SupplyChange { battery: None, charger: None }) => {
                 let help = "add `battery: 11V` or `charger: off`";
                 reader.fail(&below.span, "nothing about the supply changes", help);
+            }
+            Action::Supply(SupplyChange { battery: None, charger: Some(_) })
+                if !self.supply.curve.is_empty() =>
+            {
+                let message = "the curve of the supply says the voltage, whatever the charger does";
+                let help =
+                    "put the change into the curve, or add `battery: 12V`: it ends the curve";
+                reader.fail(place(below, &["charger"]), message, help);
             }
             Action::Supply(_) => {}
             Action::LinkDown(link) => some_time(reader, below, link.lasts.high()),
@@ -169,19 +182,21 @@ fn gateway_reset(reader: &mut Reader, reset: &GatewayReset, tree: &Tree) {
     }
 }
 
-fn network_change(reader: &mut Reader, change: &NetworkChange, tree: &Tree) {
-    let legs = [("technician", &change.technician), ("mechanic", &change.mechanic)];
-    if legs.iter().all(|(_, leg)| leg.is_none()) {
+fn network_change(reader: &mut Reader, change: &NetworkChange, before: &Network, tree: &Tree) {
+    let legs = [
+        ("technician", &change.technician, &before.technician),
+        ("mechanic", &change.mechanic, &before.mechanic),
+    ];
+    if legs.iter().all(|(_, leg, _)| leg.is_none()) {
         let help = "add `mechanic: { loss: 1% }`";
         reader.fail(&tree.span, "nothing about the network changes", help);
     }
-    for (name, leg) in legs {
+    for (name, leg, before) in legs {
         let Some(leg) = leg else { continue };
         let fixed = leg.up.delay.or(leg.down.delay).is_some() && leg.rtt.is_some();
-        // Keys not named stay as they are, so only what contradicts itself is wrong here.
-        if fixed {
-            check_leg(reader, &tree.span, Some(tree), name, leg);
-        }
+        // Keys not named stay as they are, so only a contradiction is wrong in itself.
+        let checked = if fixed { leg.check() } else { leg.check_over(before) };
+        fits(reader, &tree.span, Some(tree), name, checked);
     }
 }
 

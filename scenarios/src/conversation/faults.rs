@@ -12,12 +12,19 @@ const READ: [u8; 3] = [0x19, 0x02, 0x0C];
 const CLEAR_CENTRAL: [u8; 5] = [0x31, 0x01, 0x40, 0x00, 0x05];
 
 pub(super) async fn clear(context: &Context) -> Result<(), StepError> {
+    let mut refused = None;
     for request in CLEAR {
         let answers = context.all(request).await?;
         for answer in &answers {
             if let Kind::Negative { nrc, .. } = classify(&answer.data) {
-                let words = wire::uds::describe(request);
-                context.note(format!("{} refused {words}: {nrc}", context.name(answer.ecu)));
+                let (ecu, request_in_words) =
+                    (context.name(answer.ecu), wire::uds::describe(request));
+                context.note(format!("{ecu} refused {request_in_words}: {nrc}"));
+                // A unit need not have a secondary memory.
+                if request == CLEAR[0] {
+                    let request = request_in_words;
+                    refused.get_or_insert(StepError::Refused { ecu, request, nrc });
+                }
             }
         }
         if answers.is_empty() && request == CLEAR[0] {
@@ -33,11 +40,10 @@ pub(super) async fn clear(context: &Context) -> Result<(), StepError> {
         }
     }
     match context.ask(Address::GATEWAY.0, &CLEAR_CENTRAL).await {
-        Ok(_) => Ok(()),
-        Err(error) if error.nrc().is_some() => {
-            context.note(error.to_string());
-            Ok(())
-        }
-        Err(error) => Err(error),
+        Ok(_) => {}
+        Err(error) if error.nrc().is_some() => context.note(error.to_string()),
+        Err(error) => return Err(error),
     }
+    // The others are cleared first: one that refuses keeps nobody from it.
+    refused.map_or(Ok(()), Err)
 }

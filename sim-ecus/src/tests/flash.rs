@@ -299,7 +299,7 @@ fn half_coded_is_neither_coded_nor_uncoded() {
     assert_eq!(bench.ecu.end_state(None), EndState::MixedCoding);
     bench.expect("2E 37 FE 30 30 30 30 30 30 31", "7F 2E 22");
     bench.code();
-    assert_eq!(bench.ecu.end_state(None), EndState::Programmed);
+    assert_eq!(bench.ecu.end_state(None), EndState::Coded);
 }
 
 #[test]

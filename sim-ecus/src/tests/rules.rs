@@ -341,6 +341,43 @@ fn refusals_can_be_ordered_by_prefix() {
     bench.expect("31 01 02 03", "71 01 02 03");
 }
 
+#[rstest]
+#[case::write_error(EcuFault::WriteErrorAtBlock(3))]
+#[case::wrong_counter(EcuFault::WrongCounterAtBlock(3))]
+#[case::damage(EcuFault::DamageBlock(3))]
+#[case::silent_after_reset(EcuFault::SilentAfterReset(Duration::from_secs(3)))]
+#[case::wrong_versions(EcuFault::WrongVersions)]
+#[case::refusal(refusal(None))]
+#[case::refusal_twice(refusal(Some(2)))]
+fn a_fault_that_waits_is_armed(#[case] fault: EcuFault) {
+    let mut bench = Bench::in_state(State::Extended);
+    assert_eq!(bench.ecu.armed(), []);
+    bench.tell(EcuInput::Fault(fault.clone()));
+    assert_eq!(bench.ecu.armed(), [fault]);
+}
+
+#[rstest]
+#[case::wrong_versions(EcuFault::WrongVersions, "11 01", "51 01")]
+#[case::silent_after_reset(EcuFault::SilentAfterReset(Duration::from_secs(3)), "11 01", "51 01")]
+#[case::refusal(refusal(None), "31 01 02 03", "7F 31 22")]
+#[case::refusal_twice(refusal(Some(2)), "31 01 02 03", "7F 31 22")]
+fn a_fault_that_struck_is_armed_no_more(
+    #[case] fault: EcuFault,
+    #[case] request: &str,
+    #[case] answer: &str,
+) {
+    let mut bench = Bench::in_state(State::Extended);
+    bench.tell(EcuInput::Fault(fault));
+    bench.expect(request, answer);
+    bench.wait(Duration::from_secs(10));
+    assert_eq!(bench.ecu.armed(), []);
+}
+
+fn refusal(times: Option<u32>) -> EcuFault {
+    let prefix = Bytes::from_static(&[0x31, 0x01, 0x02, 0x03]);
+    EcuFault::Refuse { prefix, nrc: Nrc::ConditionsNotCorrect, times }
+}
+
 #[test]
 fn a_killed_unit_is_dead() {
     let mut bench = Bench::in_state(State::Default);

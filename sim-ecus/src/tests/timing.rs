@@ -181,6 +181,23 @@ fn a_silent_unit_hears_nothing_and_its_session_runs_out() {
 }
 
 #[test]
+fn a_shorter_silence_does_not_end_a_longer_one() {
+    let mut bench = Bench::in_state(State::Default);
+    bench.tell(EcuInput::Fault(EcuFault::Silent(Duration::from_secs(6))));
+    bench.tell(EcuInput::Fault(EcuFault::Silent(Duration::from_secs(1))));
+    bench.wait(Duration::from_secs(2));
+    assert_eq!(bench.ask("22 F1 86"), Vec::<String>::new());
+}
+
+#[test]
+fn a_slow_unit_is_not_kept_busy_by_what_keeps_its_session() {
+    let mut bench = Bench::in_state(State::Extended);
+    bench.tell(EcuInput::Fault(EcuFault::Delay(Duration::from_secs(3))));
+    assert_eq!(bench.ask("3E 80"), Vec::<String>::new());
+    assert_eq!(bench.last("22 F1 86"), "62 F1 86 03");
+}
+
+#[test]
 fn an_early_time_out_changes_nothing() {
     let mut bench = Bench::in_state(State::Extended);
     let due = bench.ecu.poll_timeout();
