@@ -160,6 +160,14 @@ impl Pairing {
         }
     }
 
+    /// Keeps what was learned until a restart, and gives up what is still being learned.
+    pub(crate) fn restart(&mut self, now: Instant) {
+        self.settle(now);
+        if matches!(self.task, Task::Learning { .. }) {
+            self.task = Task::None;
+        }
+    }
+
     /// Returns whether a key was found by a task that is over and not settled yet.
     fn learned(&self, now: Instant) -> Option<bool> {
         match self.task {

@@ -265,6 +265,7 @@ impl Unit {
         self.leave_session(now);
         self.definitions = Definitions::default();
         self.routines.restart();
+        self.pairing.restart(now);
         self.extended_mode = 0;
         if !self.memory.is_boot_whole() {
             self.record(now, LedgerKind::BootBlockBroken);

@@ -275,6 +275,16 @@ fn a_learned_key_outlives_a_restart_before_anybody_asks() {
 }
 
 #[test]
+fn a_key_still_being_learned_at_a_restart_is_not_learned() {
+    let mut bdc = Bench::new("bdc", Condition::Uncoded);
+    bdc.last("10 03");
+    bdc.expect("31 01 7E 12 01", "71 01 7E 12 01");
+    bdc.expect("11 01", "51 01");
+    bdc.wait(bdc.ecu.profile().timing.reset + Duration::from_secs(5));
+    bdc.expect("22 7E 00", "62 7E 00 00 00 00");
+}
+
+#[test]
 fn a_camera_is_calibrated_by_its_target_in_its_own_car() {
     let mut kafas = Bench::new("kafas", Condition::Uncoded);
     let calibrate = |bench: &mut Bench| {
