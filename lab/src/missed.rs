@@ -129,7 +129,8 @@ fn strikes(fault: impl std::fmt::Display, instead: &str) -> Missed {
 /// Whether nobody but the tester can notice what a fault does.
 fn concerns_the_tester(action: &Action) -> bool {
     match action {
-        Action::Blackout(_)
+        Action::GatewayReset(_)
+        | Action::Blackout(_)
         | Action::Network(_)
         | Action::TesterCrash(_)
         | Action::RelayCrash(_)
@@ -138,10 +139,6 @@ fn concerns_the_tester(action: &Action) -> bool {
             matches!(action.fault, EcuFault::Silent(_) | EcuFault::Delay(_))
         }
         // These change the car, or strike frames that are counted.
-        Action::GatewayReset(_)
-        | Action::Supply(_)
-        | Action::Drop(_)
-        | Action::Damage(_)
-        | Action::Duplicate(_) => false,
+        Action::Supply(_) | Action::Drop(_) | Action::Damage(_) | Action::Duplicate(_) => false,
     }
 }

@@ -347,7 +347,8 @@ impl Ecu {
             }
             Power::Off if millivolts >= supply::RECOVER_FROM => {
                 self.power = Power::Restarting(ResetKind::Brownout);
-                self.desk.timers.set(Timer::Running, now + self.unit.profile.timing.reset);
+                let extra = std::mem::take(&mut self.silent_after_reset);
+                self.desk.timers.set(Timer::Running, now + self.unit.profile.timing.reset + extra);
             }
             Power::On | Power::Restarting(_) | Power::Off | Power::Dead => {}
         }
@@ -372,7 +373,9 @@ impl Ecu {
                     self.refusals.push(Refusal { prefix, nrc, times, struck: false });
                 }
             }
-            EcuFault::SilentAfterReset(time) => self.silent_after_reset = time,
+            EcuFault::SilentAfterReset(time) => {
+                self.silent_after_reset = self.silent_after_reset.max(time);
+            }
             EcuFault::PowerCycle => self.power_cycle(now, self.unit.profile.timing.reset),
             EcuFault::SessionTimeout(enforced) => {
                 self.unit.sabotage.endless_sessions = !enforced;

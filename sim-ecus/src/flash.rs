@@ -219,6 +219,7 @@ impl Unit {
     /// Ends a memory check: 00 good, 01 bad.
     pub(crate) fn finish_check(&mut self, now: Instant, address: u32) -> Bytes {
         let ok = self.memory.verify(address, self.sabotage.blind_verify);
+        self.sabotage.was_blind |= self.sabotage.blind_verify;
         self.record(now, LedgerKind::Verified { address, ok });
         self.routine_result(0x0202, &[u8::from(!ok)])
     }

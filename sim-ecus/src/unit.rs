@@ -66,6 +66,8 @@ pub(crate) struct Sabotage {
     pub wrong_counter: BTreeSet<u32>,
     pub damage: BTreeSet<u32>,
     pub blind_verify: bool,
+    /// Whether a memory check was blind.
+    pub was_blind: bool,
     /// Wrong versions are reported from the next restart on.
     pub wrong_versions_next: bool,
     pub wrong_versions: bool,
@@ -78,8 +80,9 @@ impl Sabotage {
         let write_errors = self.write_error.iter().map(|index| EcuFault::WriteErrorAtBlock(*index));
         let counters = self.wrong_counter.iter().map(|index| EcuFault::WrongCounterAtBlock(*index));
         let damages = self.damage.iter().map(|index| EcuFault::DamageBlock(*index));
+        let blind = (self.blind_verify && !self.was_blind).then_some(EcuFault::BlindVerify);
         let versions = self.wrong_versions_next.then_some(EcuFault::WrongVersions);
-        write_errors.chain(counters).chain(damages).chain(versions).collect()
+        write_errors.chain(counters).chain(damages).chain(blind).chain(versions).collect()
     }
 }
 

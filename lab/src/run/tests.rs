@@ -31,6 +31,7 @@ fn a_fault_that_strikes_fails_nothing(#[case] when: &str, #[case] action: &str) 
 #[rstest]
 #[case::at_a_block("write-error-at-block: 2")]
 #[case::at_a_reset("silent-after-reset: 3s")]
+#[case::at_a_check("blind-verify: true")]
 #[case::at_a_request("refuse: { request: 22 AB CD, nrc: '22' }")]
 fn a_fault_that_waits_in_a_unit_for_what_never_comes_fails_the_run(#[case] fault: &str) {
     let text = format!(
@@ -45,6 +46,7 @@ fn a_fault_that_waits_in_a_unit_for_what_never_comes_fails_the_run(#[case] fault
 }
 
 #[rstest]
+#[case::reset("{ gateway-reset: {} }")]
 #[case::blackout("{ blackout: { for: 1s } }")]
 #[case::network("{ network: { mechanic: { loss: 1% } } }")]
 #[case::tester("{ tester-crash: {} }")]

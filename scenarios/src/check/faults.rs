@@ -1,5 +1,7 @@
 //! Checks of the faults.
 
+use std::time::Duration;
+
 use crate::bridge::Bridge;
 use crate::catalogue::VehicleFacts;
 use crate::ecu_fault::EcuAction;
@@ -37,7 +39,9 @@ pub(super) fn faults(reader: &mut Reader, tree: &Tree, world: &World) -> Vec<Opt
     for (fault, item) in faults.iter().zip(items) {
         if let Some(fault) = fault {
             world.trigger(reader, &fault.when, item);
-            world.action(reader, fault, item);
+            let others: Vec<&Fault> =
+                faults.iter().flatten().filter(|other| !std::ptr::eq(*other, fault)).collect();
+            world.action(reader, fault, &others, item);
         }
     }
     faults
@@ -66,7 +70,7 @@ impl World<'_> {
         }
     }
 
-    fn action(&self, reader: &mut Reader, fault: &Fault, tree: &Tree) {
+    fn action(&self, reader: &mut Reader, fault: &Fault, others: &[&Fault], tree: &Tree) {
         let action = tree.get("do").unwrap_or(tree);
         let key = fault.action.key();
         let below = action.get(key).unwrap_or(action);
@@ -78,7 +82,9 @@ impl World<'_> {
             }
             Action::Network(change) => {
                 self.bridge_is_there(reader, action, key);
-                network_change(reader, change, self.network, below);
+                // After another change nobody knows here what this one is laid over.
+                let is_first = !others.iter().any(|it| matches!(it.action, Action::Network(_)));
+                network_change(reader, change, is_first.then_some(self.network), below);
             }
             Action::RelayCrash(_) => self.bridge_is_there(reader, action, key),
             Action::TesterCrash(_) => {}
@@ -87,7 +93,7 @@ impl World<'_> {
                 reader.fail(&below.span, "nothing about the supply changes", help);
             }
             Action::Supply(SupplyChange { battery: None, charger: Some(_) })
-                if !self.supply.curve.is_empty() =>
+                if self.is_under_curve(&fault.when.event, others) =>
             {
                 let message = "the curve of the supply says the voltage, whatever the charger does";
                 let help =
@@ -106,6 +112,16 @@ impl World<'_> {
                 }
             }
         }
+    }
+
+    /// Whether the curve of the supply surely rules when this happens.
+    fn is_under_curve(&self, event: &Event, others: &[&Fault]) -> bool {
+        let Some(first) = self.supply.curve.first().map(|point| point.at.0) else { return false };
+        let ends_it = |it: &&Fault| {
+            matches!(it.action, Action::Supply(SupplyChange { battery: Some(_), .. }))
+        };
+        let earliest = if let Event::At(time) = event { time.low() } else { Duration::ZERO };
+        earliest >= first && !others.iter().any(ends_it)
     }
 
     /// Checks that a control unit is programmed, with an image that has such a block.
@@ -166,14 +182,14 @@ fn never(reader: &mut Reader, tree: &Tree, key: &str, ecu: &str) {
     reader.fail(place(tree, &[key]), message, help);
 }
 
-fn some_time(reader: &mut Reader, tree: &Tree, longest: std::time::Duration) {
+fn some_time(reader: &mut Reader, tree: &Tree, longest: Duration) {
     if longest.is_zero() {
         reader.fail(place(tree, &["for"]), "this lasts for no time", "write `for: 3s`");
     }
 }
 
 fn gateway_reset(reader: &mut Reader, reset: &GatewayReset, tree: &Tree) {
-    let long = std::time::Duration::from_secs(600);
+    let long = Duration::from_secs(600);
     let named =
         [("link-down", reset.link_down), ("boot", reset.boot), ("starting", reset.starting)];
     for (key, _) in named.into_iter().filter(|(_, time)| time.is_some_and(|t| t.high() > long)) {
@@ -182,10 +198,16 @@ fn gateway_reset(reader: &mut Reader, reset: &GatewayReset, tree: &Tree) {
     }
 }
 
-fn network_change(reader: &mut Reader, change: &NetworkChange, before: &Network, tree: &Tree) {
+/// Checks a change of what the network was `before`, as far as that is known.
+fn network_change(
+    reader: &mut Reader,
+    change: &NetworkChange,
+    before: Option<&Network>,
+    tree: &Tree,
+) {
     let legs = [
-        ("technician", &change.technician, &before.technician),
-        ("mechanic", &change.mechanic, &before.mechanic),
+        ("technician", &change.technician, before.map(|it| &it.technician)),
+        ("mechanic", &change.mechanic, before.map(|it| &it.mechanic)),
     ];
     if legs.iter().all(|(_, leg, _)| leg.is_none()) {
         let help = "add `mechanic: { loss: 1% }`";
@@ -194,8 +216,13 @@ fn network_change(reader: &mut Reader, change: &NetworkChange, before: &Network,
     for (name, leg, before) in legs {
         let Some(leg) = leg else { continue };
         let fixed = leg.up.delay.or(leg.down.delay).is_some() && leg.rtt.is_some();
+        let before = before.filter(|it| it.up.schedule.is_empty() && it.down.schedule.is_empty());
         // Keys not named stay as they are, so only a contradiction is wrong in itself.
-        let checked = if fixed { leg.check() } else { leg.check_over(before) };
+        let checked = match before {
+            _ if fixed => leg.check(),
+            Some(before) => leg.check_over(before),
+            None => Ok(()),
+        };
         fits(reader, &tree.span, Some(tree), name, checked);
     }
 }
@@ -225,3 +252,41 @@ fn frame_fault(reader: &mut Reader, fault: &Fault, frames: Frames, tree: &Tree, 
 const MOST: usize = 1_000;
 /// The most frames one fault may strike: each is kept by its number.
 const MOST_FRAMES: u32 = 10_000;
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use crate::fixture::catalogue;
+    use crate::parse;
+
+    #[rstest]
+    #[case::jitter_after_a_longer_round_trip(
+        "network: { mechanic: { rtt: 10ms } }\nfaults:\n\
+         - { when: { step: 1 }, do: { network: { mechanic: { rtt: 200ms } } } }\n\
+         - { when: { step: 2 }, do: { network: { mechanic: { jitter: 20ms } } } }"
+    )]
+    #[case::jitter_beside_a_schedule(
+        "network: { mechanic: { rtt: 10ms, schedule: [{ at: 1s, set: { delay: 80ms } }] } }\n\
+         faults: [{ when: { step: 2 }, do: { network: { mechanic: { jitter: 20ms } } } }]"
+    )]
+    #[case::a_queue_beside_a_rate(
+        "network: { mechanic: { rate: 10Mbit/s } }\n\
+         faults: [{ when: { step: 2 }, do: { network: { mechanic: { queue: 64KiB } } } }]"
+    )]
+    #[case::charger_before_the_curve(
+        "supply: { curve: [{ at: 5min, voltage: 11V }] }\n\
+         faults: [{ when: { at: 10s }, do: { supply: { charger: off } } }]"
+    )]
+    #[case::charger_after_the_curve(
+        "supply: { curve: [{ at: 1s, voltage: 13V }] }\nfaults:\n\
+         - { when: { at: 60s }, do: { supply: { battery: 12V } } }\n\
+         - { when: { at: 90s }, do: { supply: { charger: 14V } } }"
+    )]
+    fn these_changes_may_make_sense(#[case] text: &str) {
+        let text = format!("scenario: changes\nvehicle: g05\nsteps: [identify, scan]\n{text}\n");
+        if let Err(errors) = parse("test.yaml", &text, &[], &catalogue()) {
+            panic!("{errors}");
+        }
+    }
+}

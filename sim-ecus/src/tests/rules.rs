@@ -355,6 +355,7 @@ fn refusals_can_be_ordered_by_prefix() {
 #[case::write_error(EcuFault::WriteErrorAtBlock(3))]
 #[case::wrong_counter(EcuFault::WrongCounterAtBlock(3))]
 #[case::damage(EcuFault::DamageBlock(3))]
+#[case::blind_verify(EcuFault::BlindVerify)]
 #[case::silent_after_reset(EcuFault::SilentAfterReset(Duration::from_secs(3)))]
 #[case::wrong_versions(EcuFault::WrongVersions)]
 #[case::refusal(refusal(None))]

@@ -207,6 +207,19 @@ fn an_early_time_out_changes_nothing() {
 }
 
 #[test]
+fn a_brown_out_is_a_reset_that_can_be_stretched() {
+    let mut bench = Bench::in_state(State::Default);
+    bench.tell(EcuInput::Fault(EcuFault::SilentAfterReset(Duration::from_secs(30))));
+    bench.tell(EcuInput::Supply { millivolts: 5_000 });
+    bench.tell(EcuInput::Supply { millivolts: 12_600 });
+    bench.wait(Duration::from_secs(29));
+    assert!(!bench.ecu.is_running());
+    bench.wait(Duration::from_secs(3));
+    assert!(bench.ecu.is_running());
+    assert_eq!(bench.ecu.armed(), []);
+}
+
+#[test]
 fn the_reset_time_can_be_stretched_once() {
     let mut bench = Bench::in_state(State::Default);
     bench.tell(EcuInput::Fault(EcuFault::SilentAfterReset(Duration::from_secs(30))));
