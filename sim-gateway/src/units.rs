@@ -135,8 +135,10 @@ impl Units {
 
     /// Closes a channel; answers still under way on it are dropped.
     pub(crate) fn close(&mut self, now: Instant, channel: u64) {
-        if self.routes.remove(&channel).is_some() {
+        if let Some(gone) = self.routes.remove(&channel) {
             self.functional.close(channel);
+            // A unit may have answered at once what came with the bytes that end the connection.
+            self.answers.retain(|answer| answer.route != gone);
             self.tell_all(now, &EcuInput::ChannelGone(channel));
         }
     }

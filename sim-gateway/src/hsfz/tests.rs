@@ -168,6 +168,18 @@ fn functional_requests_that_a_busy_unit_refuses_leave_room_for_more() {
 }
 
 #[test]
+fn nothing_follows_the_end_of_a_connection_that_a_busy_unit_answers_in_that_instant() {
+    let mut bench = Bench::new(|_| {});
+    bench.slow_down("egs");
+    let (first, second) = (bench.connect(DIAGNOSIS), bench.connect(DIAGNOSIS));
+    bench.send(first, "00000005 0001 F418 22F150");
+    bench.wait(Duration::from_secs(1));
+    let out = bench.send(second, "00000005 0001 F5DF 22F150 FFFFFFFF 0001 F5DF 22");
+    assert_eq!(bench.words(&out), "#2 < 000000050002F5DF22F150\n#2 < 000000000044\n#2 closed\n");
+    assert_eq!(bench.answers(&out), [], "the answer of the unit has nowhere to go");
+}
+
+#[test]
 fn a_unit_that_does_not_answer_is_acknowledged_every_time() {
     let mut bench = Bench::new(|vehicle| vehicle.limits.waiting = 2);
     bench.silence("dme");
