@@ -1,9 +1,12 @@
 //! What a scenario planned and its run never saw: a verdict says nothing of that.
 
+use std::time::Duration;
+
 use netem_rs::{DurationText, Impairment};
 use node::{Instant, Seed};
 use scenarios::ecu_fault::EcuFault;
 use scenarios::fault::{Action, Fault};
+use scenarios::scenario::SupplyPoint;
 use scenarios::trigger::LinkName;
 
 use crate::bench::Bench;
@@ -66,7 +69,8 @@ impl Witness {
         });
         let armed = armed.map(|(.., fault)| strikes(fault, "what it waits for never came"));
         let planned = self.planned(&bench.impairments(seed), done);
-        never.chain(late).chain(armed).chain(planned).collect()
+        let flat = unchanged(&bench.scenario().supply.curve, done);
+        never.chain(late).chain(armed).chain(planned).chain(flat).collect()
     }
 
     /// What the network was to do, and did not before the tester was done.
@@ -114,12 +118,29 @@ fn absences(impairment: &Impairment, entered: u64, done: Instant) -> Vec<String>
     absences
 }
 
+/// Returns the change of the supply's curve that the run did not reach, where it reached none.
+fn unchanged(curve: &[SupplyPoint], done: Instant) -> Option<Missed> {
+    let first = curve.first()?;
+    // Up to its first point battery and charger feed the car: to begin later is a change too.
+    let begins = (first.at.0 > Duration::ZERO).then_some(first);
+    let bends = curve.windows(2).find(|pair| pair[0].voltage != pair[1].voltage);
+    let changes = begins.or(bends.map(|pair| &pair[0]))?;
+    (Instant::ZERO + changes.at.0 >= done).then(|| Missed {
+        what: format!("supply.curve changes the voltage from {} on", changes.at),
+        instead: at_the_end(done),
+    })
+}
+
 fn told(place: &str, absences: Vec<String>, done: Instant) -> impl Iterator<Item = Missed> {
-    let instead = format!("the tester was done at {:.3} s", done.as_secs_f64());
+    let instead = at_the_end(done);
     absences.into_iter().map(move |what| {
         let what = format!("network.{place} {what}");
         Missed { what, instead: instead.clone() }
     })
+}
+
+fn at_the_end(done: Instant) -> String {
+    format!("the tester was done at {:.3} s", done.as_secs_f64())
 }
 
 fn strikes(fault: impl std::fmt::Display, instead: &str) -> Missed {

@@ -1,6 +1,7 @@
 //! One leg of the way: what the network between a site and the relay does to frames.
 
 use std::fmt;
+use std::time::Duration;
 
 use netem_rs::{DurationText, Impairment, ImpairmentError};
 use node::Seed;
@@ -40,12 +41,7 @@ impl Leg {
     ///
     /// A round trip given as a range is drawn from the seed.
     pub fn impairments(&self, seed: Seed, purpose: &str) -> (Impairment, Impairment) {
-        let (mut up, mut down) = (self.up.clone(), self.down.clone());
-        if let Some(rtt) = self.rtt {
-            let half = Some(DurationText(rtt.draw(seed, purpose) / 2));
-            (up.delay, down.delay) = (half, half);
-        }
-        (up, down)
+        self.of_round_trip(|rtt| rtt.draw(seed, purpose))
     }
 
     /// Checks that the keys fit together.
@@ -61,7 +57,8 @@ impl Leg {
             );
             return Err(LegError { key: "rtt", message });
         }
-        self.shortest().into_iter().try_for_each(|direction| direction.check().map_err(wrong))
+        let (up, down) = self.shortest();
+        [up, down].iter().try_for_each(|direction| direction.check().map_err(wrong))
     }
 
     /// Checks that a change to this makes sense of a leg that was as `before`.
@@ -70,18 +67,23 @@ impl Leg {
     ///
     /// Names the key that does not fit.
     pub fn check_over(&self, before: &Self) -> Result<(), LegError> {
-        let mut directions = self.shortest().into_iter().zip(before.shortest());
-        directions.try_for_each(|(change, before)| change.over(&before).check().map_err(wrong))
+        let ((up, down), (up_before, down_before)) = (self.shortest(), before.shortest());
+        let directions = [up.over(&up_before), down.over(&down_before)];
+        directions.iter().try_for_each(|direction| direction.check().map_err(wrong))
     }
 
     /// What each direction does where the round trip is the shortest it may be, up first.
-    fn shortest(&self) -> [Impairment; 2] {
+    fn shortest(&self) -> (Impairment, Impairment) {
+        self.of_round_trip(|rtt| rtt.low())
+    }
+
+    fn of_round_trip(&self, pick: impl FnOnce(TimeRange) -> Duration) -> (Impairment, Impairment) {
         let (mut up, mut down) = (self.up.clone(), self.down.clone());
         if let Some(rtt) = self.rtt {
-            let half = Some(DurationText(rtt.low() / 2));
+            let half = Some(DurationText(pick(rtt) / 2));
             (up.delay, down.delay) = (half, half);
         }
-        [up, down]
+        (up, down)
     }
 }
 

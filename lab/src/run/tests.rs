@@ -79,6 +79,24 @@ fn what_the_network_never_did_fails_the_run(#[case] plan: &str, #[case] missed: 
     }
 }
 
+#[rstest]
+#[case::begins("[{ at: 2h, voltage: 9V }]", true)]
+#[case::begins_in_time("[{ at: 1s, voltage: 12.5V }, { at: 2h, voltage: 9V }]", false)]
+#[case::falls(
+    "[{ at: 0s, voltage: 13V }, { at: 2h, voltage: 13V }, { at: 3h, voltage: 9V }]",
+    true
+)]
+#[case::falls_in_time("[{ at: 0s, voltage: 13V }, { at: 2h, voltage: 9V }]", false)]
+#[case::flat("[{ at: 0s, voltage: 13V }]", false)]
+fn a_supply_that_never_changed_fails_the_run(#[case] curve: &str, #[case] is_missed: bool) {
+    let text =
+        format!("scenario: a curve\nvehicle: g05\nsteps: [identify]\nsupply: {{ curve: {curve} }}");
+    let told = messages(&played(&text));
+    assert_eq!(told.len(), usize::from(is_missed), "{told:?}");
+    let wanted = "expected supply.curve changes the voltage from 2h on, found the tester was done";
+    assert!(told.iter().all(|told| told.starts_with(wanted)), "{told:?}");
+}
+
 #[test]
 fn a_plan_for_one_direction_is_missed_in_that_direction() {
     let text = "scenario: a plan\nvehicle: g05\nsteps: [identify]\n\

@@ -29,6 +29,17 @@ pub(crate) fn settings() -> SchemaSettings {
     SchemaSettings::draft07().with_transform(RecursiveTransform(without_null))
 }
 
+/// Fails where what is shipped is not what the types have; where it is asked to, writes it anew.
+pub(crate) fn assert_committed(file: &str, fresh: &Value, shipped: &str) {
+    let fresh = format!("{fresh:#}\n");
+    if std::env::var_os("UPDATE_SCHEMA").is_some() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../schema");
+        std::fs::write(folder.join(file), fresh).unwrap();
+        return;
+    }
+    assert_eq!(shipped, fresh.trim_end(), "run: UPDATE_SCHEMA=1 cargo test -p scenarios schema");
+}
+
 /// A key is left out or has a value; schemars lets one that may be left out be null.
 fn without_null(schema: &mut Schema) {
     if schema.get("default").is_some_and(Value::is_null) {
@@ -101,15 +112,7 @@ fn the_keys_are_those_the_reader_takes() {
 
 #[test]
 fn the_committed_schema_is_the_one_of_the_types() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../schema/scenario.schema.json");
-    let fresh = format!("{:#}\n", schema());
-    if std::env::var_os("UPDATE_SCHEMA").is_some() {
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, &fresh).unwrap();
-        return;
-    }
-    let committed = super::schema();
-    assert_eq!(committed, fresh.trim_end(), "run: UPDATE_SCHEMA=1 cargo test -p scenarios schema");
+    assert_committed("scenario.schema.json", &schema(), super::schema());
 }
 
 #[test]

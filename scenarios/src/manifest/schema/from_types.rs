@@ -1,13 +1,12 @@
 //! The JSON Schema of bridge manifests, as the types have it.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use schemars::JsonSchema;
 
 use super::super::check::KEYS;
 use super::super::{Capability, Installed, Preparation, Role, Version};
-use crate::schema::from_types::settings;
+use crate::schema::from_types::{assert_committed, settings};
 
 /// Returns the JSON Schema of a manifest file.
 fn schema() -> serde_json::Value {
@@ -62,12 +61,5 @@ fn the_keys_are_those_the_reader_takes() {
 
 #[test]
 fn the_committed_schema_is_the_one_of_the_types() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../schema/bridge.schema.json");
-    let fresh = format!("{:#}\n", schema());
-    if std::env::var_os("UPDATE_SCHEMA").is_some() {
-        std::fs::write(&path, &fresh).unwrap();
-        return;
-    }
-    let committed = super::schema();
-    assert_eq!(committed, fresh.trim_end(), "run: UPDATE_SCHEMA=1 cargo test -p scenarios schema");
+    assert_committed("bridge.schema.json", &schema(), super::schema());
 }
