@@ -248,9 +248,7 @@ mod tests {
                         --confined /nowhere --vary network.mechanic.loss=0%/1%/2%";
 
     fn planned() -> Plan {
-        let Command::Compare(args) =
-            Cli::parse_from(ARGS.split(' ').filter(|word| !word.is_empty())).command
-        else {
+        let Command::Compare(args) = Cli::parse_from(ARGS.split_whitespace()).command else {
             panic!("not what was asked for");
         };
         plan(&args).expect("the scenario is in the library")
