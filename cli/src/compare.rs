@@ -226,8 +226,8 @@ fn page(args: &CompareArgs, table: &str) -> String {
     add(" --again", &args.again.to_string());
     add(" --tolerance", &args.tolerance.to_string());
     format!(
-        "# Agreement of virtual and real time\n\nMade by `{command}`. A pair agrees when verdict \
-         and end states are the same on both clocks.\n\n{table}"
+        "# Agreement of virtual and real time\n\nMade by `{command}`. A pair agrees when verdict, \
+         end states, gateway resets and what was missed are the same on both clocks.\n\n{table}"
     )
 }
 

@@ -356,6 +356,7 @@ impl<'a, S: Stage> Run<'a, S> {
             last_exchange: last.map(|exchange| observed.in_words(exchange)),
             latencies: observed.latencies.summarise(),
             partial: matches!(ending, Ending::Stopped | Ending::Broken(_)),
+            timeliness: self.stage.timeliness(),
             steps: self.observed.steps,
         }
     }

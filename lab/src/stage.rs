@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use netem_rs::Impairment;
 use node::Instant;
-use record::Engine;
+use record::{Engine, Timeliness};
 use scenarios::tester::TesterEvent;
 use sim_gateway::{Fault, Gateway, VehicleEvent};
 
@@ -72,6 +72,10 @@ pub trait Stage {
     fn leave_alone(&mut self) {}
     /// Why the run cannot go on, when it cannot.
     fn failure(&mut self) -> Option<String> {
+        None
+    }
+    /// How well the machine kept up, where the clock is a real one; nothing more happens then.
+    fn timeliness(&mut self) -> Option<Timeliness> {
         None
     }
     /// Why nothing can be said of the run, whatever came of it.

@@ -29,7 +29,7 @@ use tokio::runtime::{self, Runtime};
 
 use crate::car::Car;
 use crate::namespace::Namespace;
-use crate::netem::Pace;
+use crate::netem::{Histogram, Pace, Report};
 use crate::{Alarm, Clock, Driver, LiveError, Place};
 use crossing::{ADAPTER, Crossing, Plan};
 use plug::{CarrierWatch, Plug};
@@ -77,7 +77,12 @@ pub struct Rig {
     congestion_control: String,
     /// When the tester was done.
     alone_since: Option<Instant>,
-    lateness: Option<crate::netem::Report>,
+    /// What came of the internet, once it has ended.
+    network: Option<Report>,
+    /// How late this thread was, which runs tester and car.
+    lateness: Histogram,
+    /// When this thread asked to be woken.
+    awaited: Option<Instant>,
     failure: Option<String>,
     now: Instant,
 }
@@ -139,7 +144,9 @@ impl Rig {
             home,
             congestion_control: congestion_control.name,
             alone_since: None,
-            lateness: None,
+            network: None,
+            lateness: Histogram::default(),
+            awaited: None,
             failure: None,
             now: Instant::ZERO,
             options,
@@ -163,16 +170,30 @@ impl Rig {
     fn poll(&mut self, cx: &mut Context<'_>, until: Instant) -> Poll<()> {
         loop {
             self.now = self.clock.now();
+            self.note_lateness();
             let acted = self.act(cx);
             if acted || self.now >= until || self.failure.is_some() {
                 return Poll::Ready(());
             }
-            let tester = self.tester.as_ref().and_then(Driver::deadline);
-            let deadlines = [self.car.poll_timeout(), tester, self.back_at];
-            let deadline = deadlines.into_iter().flatten().min().map_or(until, |at| at.min(until));
+            let deadline = self.deadline().map_or(until, |at| at.min(until));
+            self.awaited = Some(deadline);
             if self.alarm.poll(cx, &self.clock, deadline).is_pending() {
                 return Poll::Pending;
             }
+        }
+    }
+
+    /// When something is due for the tester's computer or the car.
+    fn deadline(&self) -> Option<Instant> {
+        let tester = self.tester.as_ref().and_then(Driver::deadline);
+        [self.car.poll_timeout(), tester, self.back_at].into_iter().flatten().min()
+    }
+
+    /// Measures how late this thread comes to what is due.
+    fn note_lateness(&mut self) {
+        let due = self.awaited.take().into_iter().chain(self.deadline()).min();
+        if let Some(due) = due.filter(|due| *due <= self.now) {
+            self.lateness.record(self.now - due);
         }
     }
 

@@ -16,6 +16,7 @@ pub mod hex;
 pub mod latency;
 pub mod reader;
 pub mod summary;
+pub mod timeliness;
 pub mod writer;
 
 pub use event::{Event, Exchange, FrameFate, Line, Outcome};
@@ -25,6 +26,7 @@ pub use latency::{Latencies, LatencySummary};
 pub use node::Instant;
 pub use reader::{ReadError, Record};
 pub use summary::{Failure, FailureKind, LastExchange, StepSummary, Summary, Verdict, seconds};
+pub use timeliness::{Lateness, Timeliness};
 pub use writer::{WriteError, Writer};
 
 #[cfg(test)]

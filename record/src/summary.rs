@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::Outcome;
 use crate::header::Engine;
 use crate::latency::LatencySummary;
+use crate::timeliness::Timeliness;
 
 /// How one run of one scenario from one seed ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,6 +60,9 @@ pub struct Summary {
     /// Whether the run was interrupted before its end.
     #[serde(default)]
     pub partial: bool,
+    /// How well the machine kept up, where the run was in real time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeliness: Option<Timeliness>,
 }
 
 /// The judgement of a run.

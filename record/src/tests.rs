@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use node::Instant;
 use serde_json::json;
 
+use crate::timeliness::{Lateness, Timeliness};
 use crate::{
     Engine, Event, Exchange, FORMAT, Failure, FailureKind, FrameFate, Header, LastExchange,
     Latencies, Line, Outcome, StepSummary, Summary, Verdict, seconds,
@@ -93,6 +94,11 @@ pub fn summary() -> Summary {
         latencies: latencies.summarise(),
         last_exchange: Some(last_exchange()),
         partial: false,
+        timeliness: Some(Timeliness {
+            network: Lateness { count: 3, p50_us: 1.0, p99_us: 20.5, max_us: 20.5 },
+            real_time: true,
+            ..Timeliness::default()
+        }),
     }
 }
 

@@ -1,8 +1,9 @@
 //! The same runs on both clocks, side by side: verdicts, completion times, reasons.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use record::{Summary, Verdict};
+use record::{Failure, FailureKind, Summary, Verdict};
 
 use crate::time::spoken;
 
@@ -52,9 +53,14 @@ impl Pair {
         is_judged(&self.simulated) && is_judged(&self.live)
     }
 
-    /// Returns whether verdict and end states are the same on both clocks.
+    /// Returns whether verdict, end states, gateway resets and what was missed are the same on both
+    /// clocks.
     pub fn agrees(&self) -> bool {
-        self.simulated.verdict == self.live.verdict && self.simulated.ends == self.live.ends
+        let (simulated, live) = (&self.simulated, &self.live);
+        simulated.verdict == live.verdict
+            && simulated.ends == live.ends
+            && simulated.gateway_resets == live.gateway_resets
+            && missed(simulated) == missed(live)
     }
 
     /// Returns why the pair differs, most telling first; nothing when it does not.
@@ -76,7 +82,7 @@ impl Pair {
             reasons.push(format!("{} gateway resets in virtual time, {} live", counts.0, counts.1));
         }
         reasons.extend(self.first_step_apart());
-        if reasons.is_empty() {
+        if reasons.is_empty() && missed(simulated) == missed(live) {
             return reasons;
         }
         for (clock, run) in [("in virtual time", simulated), ("live", live)] {
@@ -101,6 +107,18 @@ impl Pair {
         let steps = self.simulated.steps.iter().zip(&self.live.steps);
         let apart = steps.map(|(a, b)| (a.name.clone(), b.virtual_s - a.virtual_s));
         apart.max_by(|a, b| a.1.abs().total_cmp(&b.1.abs()))
+    }
+}
+
+impl Row {
+    /// The cells of time; nothing in them where no pair was judged.
+    fn times(&self) -> String {
+        if self.judged == 0 {
+            return "– | – | – | – |".to_owned();
+        }
+        let (simulated, live) = (spoken(self.simulated_s), spoken(self.live_s));
+        let (least, most) = self.range;
+        format!("{simulated} | {live} | {:.3} | {least:.3}–{most:.3} |", self.ratio)
     }
 }
 
@@ -161,20 +179,11 @@ impl Agreement {
             } else {
                 format!(", {} not judged", row.unjudged)
             };
-            writeln!(
-                text,
-                "| {} | {} | {} of {}{void} | {} | {} | {:.3} | {:.3}–{:.3} |",
-                row.file,
-                row.setting,
-                row.agreed,
-                row.judged,
-                spoken(row.simulated_s),
-                spoken(row.live_s),
-                row.ratio,
-                row.range.0,
-                row.range.1,
-            )
-            .expect("text takes everything");
+            let Row { file, setting, agreed, judged, .. } = &row;
+            write!(text, "| {file} | {setting} | {agreed} of {judged}{void} | ")
+                .expect("text takes everything");
+            text.push_str(&row.times());
+            text.push('\n');
         }
         writeln!(text, "\n{}.", self.totals()).expect("text takes everything");
         self.tell_differences(&mut text);
@@ -233,6 +242,16 @@ fn is_judged(run: &Summary) -> bool {
     matches!(run.verdict, Verdict::Pass | Verdict::Fail) && !run.partial
 }
 
+/// What a run was expected to do and did not, whatever it did instead: figures differ by clock.
+fn missed(run: &Summary) -> BTreeSet<(FailureKind, Option<usize>, &str)> {
+    let missed = run.failures.iter().map(|Failure { kind, step, message }| {
+        let expected =
+            message.split_once(", found ").map_or(&message[..], |(expected, _)| expected);
+        (*kind, *step, expected)
+    });
+    missed.collect()
+}
+
 fn ratio(pair: &Pair) -> f64 {
     pair.live.completed_s / pair.simulated.completed_s
 }
@@ -284,6 +303,37 @@ mod tests {
         let pair = pair(passed(), live);
         assert!(!pair.agrees());
         assert_eq!(pair.reasons()[0], "egs ends programmed in virtual time, stranded live");
+    }
+
+    fn missing(kind: FailureKind, message: &str) -> Summary {
+        let failure = Failure { kind, step: None, message: message.to_owned() };
+        Summary { verdict: Verdict::Fail, failures: vec![failure], ..passed() }
+    }
+
+    #[rstest]
+    #[case::by_how_much("expected a < 400ms, found 412ms", "expected a < 400ms, found 460ms", true)]
+    #[case::another("expected a < 400ms, found 412ms", "expected b < 400ms, found 412ms", false)]
+    fn runs_that_fail_agree_when_they_miss_the_same(
+        #[case] simulated: &str,
+        #[case] live: &str,
+        #[case] agrees: bool,
+    ) {
+        let missing = |message| missing(FailureKind::Threshold, message);
+        let pair = pair(missing(simulated), missing(live));
+        assert_eq!((pair.agrees(), pair.reasons().is_empty()), (agrees, agrees));
+    }
+
+    #[test]
+    fn another_number_of_gateway_resets_is_a_difference() {
+        let live = Summary { gateway_resets: 7, ..passed() };
+        assert!(!pair(passed(), live).agrees());
+    }
+
+    #[test]
+    fn a_row_without_a_judged_pair_tells_no_times() {
+        let unjudged = Summary { verdict: Verdict::Void, ..passed() };
+        let text = of([pair(passed(), unjudged)]).markdown();
+        assert!(text.contains("| 0 of 0, 1 not judged | – | – | – | – |"), "{text}");
     }
 
     #[test]

@@ -36,6 +36,7 @@ pub fn passed() -> Summary {
             ..unanswered()
         }),
         partial: false,
+        timeliness: None,
     }
 }
 

@@ -79,6 +79,18 @@ impl Lateness {
     }
 }
 
+impl From<Lateness> for record::Lateness {
+    fn from(lateness: Lateness) -> Self {
+        let micros = |duration: Duration| duration.as_nanos() as f64 / 1e3;
+        Self {
+            count: lateness.count,
+            p50_us: micros(lateness.p50),
+            p99_us: micros(lateness.p99),
+            max_us: micros(lateness.max),
+        }
+    }
+}
+
 impl fmt::Display for Lateness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let micros = |duration: Duration| duration.as_nanos() as f64 / 1e3;

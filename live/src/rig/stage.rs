@@ -8,7 +8,8 @@ use lab::Stage;
 use lab::world::{Met, Sighting, Way};
 use netem_rs::Impairment;
 use node::{Instant, Node};
-use record::Engine;
+use record::{Engine, Timeliness};
+use scenarios::manifest::Carrier;
 use scenarios::tester::TesterEvent;
 use sim_gateway::{Fault, Gateway, VehicleEvent};
 
@@ -101,7 +102,7 @@ impl Stage for Rig {
     }
 
     fn entered(&self, way: Way) -> u64 {
-        match (&self.crossing.emulator, &self.lateness) {
+        match (&self.crossing.emulator, &self.network) {
             (Some(emulator), _) => emulator.entered(way),
             (None, Some(report)) => report.links[way as usize].entered,
             (None, None) => 0,
@@ -187,7 +188,26 @@ impl Stage for Rig {
         if let Some(lost) = report.lost.first() {
             return Some(format!("port {} of the network was lost: {}", lost.end, lost.source));
         }
-        report.lateness.beyond(limit)
+        let late = report.lateness.beyond(limit);
+        let refused = report.refused;
+        late.or_else(|| stood_still(self.lateness.summary().max)).or_else(|| {
+            // A wire's ends go down with what they are plugged into, and lose what is on its way.
+            let is_lost = refused > 0 && self.options.bridge.carrier != Carrier::Wire;
+            is_lost.then(|| format!("ports of the network did not take {refused} frames"))
+        })
+    }
+
+    fn timeliness(&mut self) -> Option<Timeliness> {
+        let parties = self.lateness.summary().into();
+        let report = self.end_network()?;
+        Some(Timeliness {
+            network: report.lateness.into(),
+            parties,
+            real_time: report.real_time,
+            refused: report.refused,
+            missed_fates: report.fates_missed,
+            missed_frames: report.sightings_missed,
+        })
     }
 }
 
@@ -195,8 +215,34 @@ impl Rig {
     /// Ends the internet, and keeps what came of it.
     fn end_network(&mut self) -> Option<&Report> {
         if let Some(emulator) = self.crossing.emulator.take() {
-            self.lateness = Some(emulator.stop());
+            self.network = Some(emulator.stop());
         }
-        self.lateness.as_ref()
+        self.network.as_ref()
+    }
+}
+
+/// Returns why a run is void in which a party was `late` to act, as all are when a machine stops.
+fn stood_still(late: Duration) -> Option<String> {
+    (late > STANDSTILL).then(|| {
+        format!(
+            "the machine stood still: what was due came {:.3} s late, limit {} s",
+            late.as_secs_f64(),
+            STANDSTILL.as_secs()
+        )
+    })
+}
+
+/// Protocols have timers of two seconds and more: what is shorter may wait, what is not expires.
+const STANDSTILL: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_protocols_would_notice_is_a_standstill() {
+        assert_eq!(stood_still(STANDSTILL), None);
+        let why = stood_still(Duration::from_millis(9_012)).unwrap();
+        assert_eq!(why, "the machine stood still: what was due came 9.012 s late, limit 1 s");
     }
 }
