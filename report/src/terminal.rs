@@ -42,10 +42,13 @@ impl Terminal {
 
     /// Returns what went wrong in one run, with line feeds; empty when nothing did.
     pub fn failure(&self, summary: &Summary) -> String {
-        if summary.verdict == Verdict::Pass && summary.failures.is_empty() {
-            return String::new();
-        }
         let mut block = Block { columns: self.width, text: String::new() };
+        if let Some(gap) = gap(summary) {
+            self.item(&mut block, "incomplete", &gap);
+        }
+        if summary.verdict == Verdict::Pass && summary.failures.is_empty() {
+            return block.text;
+        }
         for failure in &summary.failures {
             self.item(&mut block, &label(failure), &sentence(summary, failure));
         }
@@ -221,6 +224,17 @@ fn resets(count: u32) -> String {
 }
 
 /// Names control units whose state changed; untouched ones only when there are no others.
+/// What a record or a capture lacks, where the machine was too slow to keep it.
+fn gap(summary: &Summary) -> Option<String> {
+    let timeliness = summary.timeliness.as_ref()?;
+    let (fates, frames) = (timeliness.missed_fates, timeliness.missed_frames);
+    (fates + frames > 0).then(|| {
+        format!(
+            "{frames} frames are missing in the capture, {fates} losses or delays in the record"
+        )
+    })
+}
+
 fn ends(summary: &Summary) -> String {
     let touched: Vec<_> = summary
         .ends
@@ -296,6 +310,16 @@ mod tests {
     fn a_run_that_passed_has_no_failure() {
         let terminal = Terminal { colour: true, width: None, seeds: false };
         assert_eq!(terminal.failure(&passed()), "");
+    }
+
+    #[test]
+    fn a_run_that_passed_tells_what_its_capture_lacks() {
+        let terminal = Terminal { colour: false, width: None, seeds: false };
+        let timeliness = record::Timeliness { missed_frames: 7, ..Default::default() };
+        let text = terminal.failure(&Summary { timeliness: Some(timeliness), ..passed() });
+        let told = "  incomplete      7 frames are missing in the capture, 0 losses or delays in the \
+                    record\n";
+        assert_eq!(text, told);
     }
 
     #[test]
