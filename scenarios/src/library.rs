@@ -50,6 +50,7 @@ library! {
     "8hp-gateway-resets-twice-enet",
     "8hp-gateway-resets-twice-icom",
     "8hp-guard-refuses",
+    "8hp-guard-refuses-icom",
     "8hp-half-flashed",
     "8hp-hsfz-enet-150ms-loss-3",
     "8hp-hsfz-enet-20ms",

@@ -9,9 +9,9 @@ const LENGTH_MAX: u32 = 16 << 20;
 /// Which framing a connection uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
-    /// HSFZ on TCP 6801.
+    /// HSFZ: TCP 6801 of a car, 50160 and 51560 of an ICOM.
     Hsfz,
-    /// DoIP on TCP 13400.
+    /// DoIP: TCP 13400 of a car, 50162 and 51562 of an ICOM.
     DoIp,
 }
 
@@ -54,11 +54,11 @@ pub struct Uds<'a> {
 }
 
 impl Protocol {
-    /// Returns the protocol of a server port.
+    /// Returns the protocol of a server port: a car's own, an ICOM's, an ICOM's for programming.
     pub fn of(port: u16) -> Option<Self> {
         match port {
-            6801 => Some(Self::Hsfz),
-            13_400 => Some(Self::DoIp),
+            6801 | 50_160 | 51_560 => Some(Self::Hsfz),
+            13_400 | 50_162 | 51_562 => Some(Self::DoIp),
             _ => None,
         }
     }
@@ -185,5 +185,29 @@ impl Framing {
         if self.length == 0 {
             self.header.clear();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::car_hsfz(6801, Some(Protocol::Hsfz))]
+    #[case::car_control(6811, None)]
+    #[case::car_doip(13_400, Some(Protocol::DoIp))]
+    #[case::car_doip_tls(3496, None)]
+    #[case::icom_hsfz(50_160, Some(Protocol::Hsfz))]
+    #[case::icom_control(50_161, None)]
+    #[case::icom_doip(50_162, Some(Protocol::DoIp))]
+    #[case::icom_doip_tls(50_163, None)]
+    #[case::icom_programming_hsfz(51_560, Some(Protocol::Hsfz))]
+    #[case::icom_programming_control(51_561, None)]
+    #[case::icom_programming_doip(51_562, Some(Protocol::DoIp))]
+    #[case::web(80, None)]
+    fn ports(#[case] port: u16, #[case] protocol: Option<Protocol>) {
+        assert_eq!(Protocol::of(port), protocol);
     }
 }

@@ -1,11 +1,11 @@
 //! Keeps a programming session from beginning, by the protocol's own means.
 //!
-//! The technician's end looks at what the tester's TCP connections to HSFZ and DoIP ports carry. A
-//! `10 02` that must not begin anything is changed on its way to the car into `10 7F`: a session
-//! that ISO 14229-1 reserves, so the control unit itself answers *sub-function not supported*. On
-//! the way back that answer becomes `7F 10 22`, *conditions not correct*, and the acknowledgement
-//! that repeats the request shows the tester what it had sent. Lengths never change, so neither
-//! end of the connection can fall out of step.
+//! The technician's end looks at what the tester's TCP connections to the HSFZ and DoIP ports of a
+//! car or an ICOM carry. A `10 02` that must not begin anything is changed on its way to the car
+//! into `10 7F`: a session that ISO 14229-1 reserves, so the control unit itself answers
+//! *sub-function not supported*. On the way back that answer becomes `7F 10 22`, *conditions not
+//! correct*, and the acknowledgement that repeats the request shows the tester what it had sent.
+//! Lengths never change, so neither end of the connection can fall out of step.
 //!
 //! A byte is judged once, when it first passes: what is sent again is changed alike, or again not.
 //! Towards the car a segment that runs ahead of the stream is not passed; TCP sends it again. From
