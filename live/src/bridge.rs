@@ -37,7 +37,7 @@ pub use service::{
     Entry, MechanicOptions, MechanicPort, TechnicianOptions, default_listen, run_mechanic,
     run_relay, run_technician, seed,
 };
-pub use session::{Happening, Session, Summary};
+pub use session::{Happening, Session, Summary, Unanswered};
 pub use status::{Passed, Phase, Status};
 pub use tap_address::TapAddress;
 pub use wan::WanCounts;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bridge::{Assessment, BridgeEvent, EndReason, Light, Refusal, RelayEvent, Role};
-use live::bridge::{Happening, RelayHappening, Status, Summary};
+use live::bridge::{Happening, RelayHappening, Status, Summary, Unanswered};
 use serde_json::{Value, json};
 
 /// One line to tell: a name, data, and words for people.
@@ -32,6 +32,13 @@ pub fn of_session(happening: &Happening<'_>) -> Option<Line> {
         Happening::RelayAddress(address) => {
             let data = json!({ "relay": address.to_string() });
             line("relay-address", data, format!("the relay is at {address} now"))
+        }
+        Happening::Unanswered(Unanswered::Relay) => {
+            let text = "the relay does not answer: check its address, its port and its firewall";
+            line("relay-silent", json!({}), text.to_owned())
+        }
+        Happening::Unanswered(Unanswered::Peer) => {
+            line("peer-silent", json!({}), "the other side does not answer yet".to_owned())
         }
         Happening::Second(_) => None,
     }
@@ -320,6 +327,19 @@ mod tests {
         let relay = "192.0.2.1:7".parse().unwrap();
         let ready = of_session(&Happening::Ready { relay, port: 9 }).unwrap();
         assert!(ready.text.starts_with("ready: "), "{}", ready.text);
+    }
+
+    #[rstest]
+    #[case::relay(Unanswered::Relay, "relay-silent", "firewall")]
+    #[case::peer(Unanswered::Peer, "peer-silent", "other side")]
+    fn who_does_not_answer_is_told(
+        #[case] who: Unanswered,
+        #[case] name: &str,
+        #[case] word: &str,
+    ) {
+        let line = of_session(&Happening::Unanswered(who)).unwrap();
+        assert_eq!(line.name, name);
+        assert!(line.text.contains(word), "{}", line.text);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Datagrams on their way to the kernel, as many to a system call as it takes.
 
 use std::collections::VecDeque;
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 
 /// Most datagrams in one run: what the kernel cuts at once.
 const SEGMENTS: usize = 64;
@@ -21,11 +21,13 @@ const SPARE: usize = 32;
 /// How many runs are looked through for one that takes another datagram.
 const LOOK_BACK: usize = 4;
 
-/// Datagrams of equal length to one peer, back to back; the last may be shorter.
+/// Datagrams of equal length to one peer, from one address, back to back; the last may be shorter.
 #[derive(Debug)]
 pub struct Run {
     /// Where they go.
     pub peer: SocketAddrV4,
+    /// Which of this machine's addresses they come from; `None` for the way's own.
+    pub source: Option<Ipv4Addr>,
     /// Length of all but the last, in bytes.
     pub segment: usize,
     /// Their bytes.
@@ -59,13 +61,20 @@ impl Outbox {
     /// Queues a datagram behind others to the same peer; false when there is no room.
     ///
     /// `segments` is how many the kernel cuts from one run at present.
-    pub fn push(&mut self, peer: SocketAddrV4, data: &[u8], segments: usize) -> bool {
+    pub fn push(
+        &mut self,
+        source: Option<Ipv4Addr>,
+        peer: SocketAddrV4,
+        data: &[u8],
+        segments: usize,
+    ) -> bool {
         if self.waiting + data.len() > WAITING_BYTES {
             return false;
         }
         let recent = self.runs.iter_mut().rev().take(LOOK_BACK);
         let last = recent.into_iter().find(|run| run.peer == peer);
         if let Some(run) = last
+            && run.source == source
             && run.takes(data.len(), segments.min(SEGMENTS))
         {
             run.bytes.extend_from_slice(data);
@@ -80,7 +89,7 @@ impl Outbox {
         bytes.extend_from_slice(data);
         let is_open = !data.is_empty();
         self.waiting += data.len();
-        self.runs.push_back(Run { peer, segment: data.len(), bytes, is_open });
+        self.runs.push_back(Run { peer, source, segment: data.len(), bytes, is_open });
         true
     }
 
@@ -104,8 +113,6 @@ impl Outbox {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
-
     use rstest::rstest;
 
     use super::*;
@@ -118,7 +125,7 @@ mod tests {
     fn runs(datagrams: &[(u16, usize)], segments: usize) -> Vec<(u16, usize, usize)> {
         let mut outbox = Outbox::default();
         for (port, length) in datagrams {
-            assert!(outbox.push(peer(*port), &vec![7; *length], segments));
+            assert!(outbox.push(None, peer(*port), &vec![7; *length], segments));
         }
         let mut runs = Vec::new();
         while let Some(run) = outbox.front() {
@@ -144,6 +151,21 @@ mod tests {
     }
 
     #[test]
+    fn another_source_begins_a_run() {
+        let mut outbox = Outbox::default();
+        let sources = [Some(Ipv4Addr::LOCALHOST), None, None].into_iter();
+        for source in sources {
+            assert!(outbox.push(source, peer(1), &[7; 9], 64));
+        }
+        assert_eq!(
+            outbox.front().map(|run| (run.source, run.count())),
+            Some((Some(Ipv4Addr::LOCALHOST), 1))
+        );
+        outbox.pop();
+        assert_eq!(outbox.front().map(|run| (run.source, run.count())), Some((None, 2)));
+    }
+
+    #[test]
     fn one_that_would_not_fit_into_a_packet_begins_a_run() {
         let runs = runs(&[(1, 1400); 50], 64);
         assert_eq!(runs, [(1, 1400, 46), (1, 1400, 4)]);
@@ -155,9 +177,9 @@ mod tests {
     fn a_full_outbox_takes_no_more(#[case] length: usize, #[case] room: usize) {
         let mut outbox = Outbox::default();
         let data = vec![7; length];
-        let taken = (0..5000).filter(|port| outbox.push(peer(*port), &data, 64)).count();
+        let taken = (0..5000).filter(|port| outbox.push(None, peer(*port), &data, 64)).count();
         assert_eq!(taken, room);
         outbox.pop();
-        assert!(outbox.push(peer(1), &data, 64));
+        assert!(outbox.push(None, peer(1), &data, 64));
     }
 }

@@ -1,19 +1,24 @@
 //! The loop that runs a relay on one UDP socket.
 
 use std::future::{Future, poll_fn};
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::pin::pin;
 use std::task::{Context, Poll};
 
+use bridge::message::{Message, is_packet};
 use bridge::relay::RelayCounters;
 use bridge::{Relay, RelayConfig, RelayEvent};
+use bytes::Bytes;
 use node::{Duration, Instant, Node, Seed, SocketAction, SocketEvent};
 use tokio::select;
 use tracing::debug;
 
 use super::BridgeError;
-use super::wan::{Arrival, Wan, WanCounts};
+use super::wan::{Arrival, Wan, WanCounts, is_own};
 use crate::{Alarm, Clock};
+use sources::Sources;
+
+mod sources;
 
 /// Rounds before the task lets the runtime look around.
 const ROUNDS_PER_POLL: u32 = 32;
@@ -26,6 +31,7 @@ pub struct RelayService {
     relay: Relay,
     port: u16,
     wan: Wan,
+    sources: Sources,
     clock: Clock,
     alarm: Alarm,
     arrivals: Vec<Arrival>,
@@ -68,10 +74,12 @@ impl RelayService {
     ) -> Result<Self, BridgeError> {
         let wan = Wan::bind(listen).map_err(|error| BridgeError::listen(listen, error))?;
         let port = wan.port();
+        // Everyone who can have a seat at once: a mechanic and its candidates.
+        let sources = Sources::new(config.orders * (2 + config.candidates));
         let relay = Relay::new(RelayConfig { port, ..config }, seed);
         let (clock, alarm) = (Clock::start(), Alarm::new()?);
         let look_at = Instant::ZERO + LOOK;
-        Ok(Self { relay, port, wan, clock, alarm, arrivals: Vec::new(), look_at })
+        Ok(Self { relay, port, wan, sources, clock, alarm, arrivals: Vec::new(), look_at })
     }
 
     /// Returns the port it listens on.
@@ -118,10 +126,13 @@ impl RelayService {
         let mut busy = self.expire(now);
         let mut arrivals = std::mem::take(&mut self.arrivals);
         busy |= self.wan.poll_receive(cx, &mut arrivals).is_ready();
-        for (peer, data) in arrivals.drain(..) {
+        for Arrival { peer, at, data } in arrivals.drain(..) {
+            if let Some(at) = at {
+                self.sources.hear(peer, at, is_own);
+            }
             let event = SocketEvent::Datagram { local_port: self.port, peer, data };
             self.relay.handle_input(now, event);
-            self.drain();
+            self.drain(at.map(|at| (peer, at)));
         }
         self.arrivals = arrivals;
         while let Some(event) = self.relay.poll_event() {
@@ -133,6 +144,9 @@ impl RelayService {
         }
         // What is left wakes the task when the kernel has room.
         let _pending = self.wan.flush(cx);
+        if let Some(lost) = self.wan.take_lost_source() {
+            self.sources.forget(lost);
+        }
         if busy {
             return Poll::Ready(());
         }
@@ -145,7 +159,7 @@ impl RelayService {
             return false;
         }
         self.relay.handle_timeout(now);
-        self.drain();
+        self.drain(None);
         assert!(
             self.relay.poll_timeout().is_none_or(|next| next > now),
             "a deadline that was let expire lies in the future or is gone"
@@ -153,10 +167,15 @@ impl RelayService {
         true
     }
 
-    fn drain(&mut self) {
+    /// Does what the relay asks; `spoke` is who has just spoken to which of this machine's addresses.
+    fn drain(&mut self, spoke: Option<(SocketAddrV4, Ipv4Addr)>) {
         while let Some(action) = self.relay.poll_output() {
             match action {
-                SocketAction::SendTo { peer, data, .. } => self.wan.send(peer, &data),
+                SocketAction::SendTo { peer, data, .. } => {
+                    let here = spoke.filter(|(speaker, _)| *speaker == peer).map(|(_, at)| at);
+                    let source = self.source(peer, here, &data);
+                    self.wan.send_from(source, peer, &data);
+                }
                 // The one socket there is was bound before.
                 SocketAction::Bind { .. } | SocketAction::Unbind { .. } => {}
                 SocketAction::Listen { .. }
@@ -172,6 +191,27 @@ impl RelayService {
                 }
             }
         }
+    }
+
+    /// Returns what a peer is answered from; `here` is the address it has spoken to just now.
+    fn source(
+        &mut self,
+        peer: SocketAddrV4,
+        here: Option<Ipv4Addr>,
+        answer: &Bytes,
+    ) -> Option<Ipv4Addr> {
+        let known = self.sources.of(peer);
+        let Some(here) = here.filter(|here| known != Some(*here)) else { return known };
+        // It may have been sent to everyone on the link.
+        if !is_own(here) {
+            return known;
+        }
+        if !is_packet(answer)
+            && matches!(Message::decode(answer.clone()), Ok(Message::Granted { .. }))
+        {
+            self.sources.admit(peer, here);
+        }
+        Some(here)
     }
 
     fn status(&self) -> RelayStatus {

@@ -19,6 +19,9 @@ use super::status::Status;
 use super::wan::{Arrival, Wan, WanCounts};
 use super::{BridgeError, RelayName};
 use crate::{Alarm, Clock};
+use patience::Patience;
+
+mod patience;
 
 /// Frames taken from the LAN port in one burst.
 const FRAMES: usize = 64;
@@ -43,6 +46,7 @@ pub struct Session<M, L> {
     arrivals: Vec<Arrival>,
     burst: Vec<PortInput>,
     status: Status,
+    patience: Patience,
     look_at: Instant,
     ended: Option<EndReason>,
 }
@@ -63,8 +67,19 @@ pub enum Happening<'a> {
     OwnAddress(Ipv4Addr),
     /// The relay's name resolves to another address now.
     RelayAddress(SocketAddrV4),
+    /// Somebody has not answered for a while.
+    Unanswered(Unanswered),
     /// Another second has passed.
     Second(WanCounts),
+}
+
+/// Who does not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unanswered {
+    /// The relay.
+    Relay,
+    /// The other side of the order, by way of a relay that does.
+    Peer,
 }
 
 /// How a session went.
@@ -100,6 +115,7 @@ impl<M: Machine, L: Lan> Session<M, L> {
             arrivals: Vec::new(),
             burst: Vec::new(),
             status: Status::default(),
+            patience: Patience::default(),
             look_at: Instant::ZERO + LOOK,
             ended: None,
         })
@@ -219,12 +235,13 @@ impl<M: Machine, L: Lan> Session<M, L> {
     ) -> bool {
         let mut arrivals = std::mem::take(&mut self.arrivals);
         let busy = self.wan.poll_receive(cx, &mut arrivals).is_ready();
-        for (from, data) in arrivals.drain(..) {
+        for Arrival { peer: from, data, .. } in arrivals.drain(..) {
             if from != self.relay.now_at() {
                 debug!(%from, "a datagram from elsewhere than the relay");
                 continue;
             }
             self.relay.hear(now);
+            self.patience.hear(now, &data);
             let peer = self.relay.known_as();
             let event = SocketEvent::Datagram { local_port: ENDPOINT_PORT, peer, data };
             self.machine.handle_input(now, event);
@@ -266,6 +283,9 @@ impl<M: Machine, L: Lan> Session<M, L> {
         if let Some(own) = self.relay.look(now) {
             observe(now, &self.status, Happening::OwnAddress(own));
             self.tell_address(now, own, observe);
+        }
+        if let Some(who) = self.patience.look(now, self.status.phase) {
+            observe(now, &self.status, Happening::Unanswered(who));
         }
         observe(now, &self.status, Happening::Second(self.wan.counts()));
     }

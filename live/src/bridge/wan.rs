@@ -1,7 +1,7 @@
 //! The UDP socket towards the internet: batches in, batches out.
 
 use std::io::{self, IoSliceMut};
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::task::{Context, Poll, ready};
 
@@ -41,6 +41,7 @@ pub struct Wan {
     outbox: Outbox,
     buffer: Box<[u8]>,
     counts: WanCounts,
+    lost_source: Option<Ipv4Addr>,
 }
 
 /// What went through a socket.
@@ -59,7 +60,15 @@ pub struct WanCounts {
 }
 
 /// One datagram that arrived.
-pub type Arrival = (SocketAddrV4, Bytes);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// Who sent it.
+    pub peer: SocketAddrV4,
+    /// Which of this machine's addresses it was sent to, where the kernel tells.
+    pub at: Option<Ipv4Addr>,
+    /// What it says.
+    pub data: Bytes,
+}
 
 impl Wan {
     /// Binds a socket; port 0 for any.
@@ -71,7 +80,8 @@ impl Wan {
         let socket = watched(socket, Interest::READABLE).map_err(refused)?;
         let buffer = vec![0; MESSAGES * MESSAGE].into_boxed_slice();
         let counts = WanCounts::default();
-        Ok(Self { socket, room: None, state, outbox: Outbox::default(), buffer, counts })
+        let outbox = Outbox::default();
+        Ok(Self { socket, room: None, state, outbox, buffer, counts, lost_source: None })
     }
 
     /// Returns the port it is bound to.
@@ -114,21 +124,33 @@ impl Wan {
 
     /// Queues a datagram; one for which there is no room is lost.
     pub fn send(&mut self, peer: SocketAddrV4, data: &[u8]) {
-        if !self.outbox.push(peer, data, self.state.max_gso_segments()) {
+        self.send_from(None, peer, data);
+    }
+
+    /// Queues a datagram that comes from this address of this machine's, as long as it has it.
+    pub fn send_from(&mut self, source: Option<Ipv4Addr>, peer: SocketAddrV4, data: &[u8]) {
+        let source = source.filter(|source| self.lost_source != Some(*source));
+        if !self.outbox.push(source, peer, data, self.state.max_gso_segments()) {
             self.counts.unsent += 1;
         }
+    }
+
+    /// Takes the address that was found not to be this machine's any more.
+    pub fn take_lost_source(&mut self) -> Option<Ipv4Addr> {
+        self.lost_source.take()
     }
 
     /// Gives the kernel what it takes of the queue; pending while something is left.
     pub fn flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while let Some(run) = self.outbox.front() {
+            let source = run.source.filter(|source| self.lost_source != Some(*source));
             let (count, bytes) = (run.count().max(1) as u64, run.bytes.len() as u64);
             let transmit = Transmit {
                 destination: SocketAddr::V4(run.peer),
                 ecn: None,
                 contents: &run.bytes,
                 segment_size: (count > 1).then_some(run.segment),
-                src_ip: None,
+                src_ip: source.map(IpAddr::V4),
             };
             let socket = UdpSockRef::from(self.socket.get_ref());
             match self.state.try_send(socket, &transmit) {
@@ -140,6 +162,12 @@ impl Wan {
                     ready!(self.poll_room(cx));
                     continue;
                 }
+                Err(error) if source.is_some_and(|source| !is_own(source)) => {
+                    debug!(%error, ?source, "this machine has that address no more");
+                    self.lost_source = source;
+                    self.believe_again();
+                    continue;
+                }
                 Err(error) => {
                     debug!(%error, peer = %run.peer, count, "datagrams are lost");
                     self.counts.unsent += count;
@@ -149,6 +177,14 @@ impl Wan {
         }
         self.room = None;
         Poll::Ready(())
+    }
+
+    /// Undoes what was concluded from a refusal: that segments are not cut here.
+    fn believe_again(&mut self) {
+        match UdpSocketState::new(UdpSockRef::from(self.socket.get_ref())) {
+            Ok(state) => self.state = state,
+            Err(error) => debug!(%error, "sent without segments from now on"),
+        }
     }
 
     /// Waits for the kernel to have room; ready for another try.
@@ -189,13 +225,17 @@ fn receive(
     let messages = state.recv(UdpSockRef::from(socket), &mut slices, &mut metas)?;
     for (message, meta) in buffer.chunks(MESSAGE).zip(&metas[..messages]) {
         let SocketAddr::V4(peer) = meta.addr else { continue };
+        let at = match meta.dst_ip {
+            Some(IpAddr::V4(at)) => Some(at),
+            Some(IpAddr::V6(_)) | None => None,
+        };
         let message = Bytes::copy_from_slice(&message[..meta.len]);
         counts.received_bytes += meta.len as u64;
         let stride = meta.stride.max(1);
         for start in (0..meta.len).step_by(stride) {
             let datagram = message.slice(start..meta.len.min(start + stride));
             counts.received += 1;
-            into.push((peer, datagram));
+            into.push(Arrival { peer, at, data: datagram });
         }
     }
     Ok(messages)
@@ -224,6 +264,16 @@ pub fn address_towards(peer: SocketAddrV4) -> Option<Ipv4Addr> {
         SocketAddr::V6(_) => None,
     }
 }
+
+/// Returns whether an address is this machine's own, and one host's alone.
+pub fn is_own(address: Ipv4Addr) -> bool {
+    // What every host hears can be bound to as well, but not connected to.
+    let bound = std::net::UdpSocket::bind((address, 0));
+    bound.is_ok_and(|socket| socket.connect((address, PROBED)).is_ok())
+}
+
+/// The port in a question to the kernel about a way; nothing is sent there.
+const PROBED: u16 = 9;
 
 #[cfg(test)]
 mod tests {
@@ -263,8 +313,8 @@ mod tests {
         }
         poll_fn(|cx| one.flush(cx)).await;
         let arrived = received(&mut other, sent.len()).await;
-        assert!(arrived.iter().all(|(peer, _)| *peer == from));
-        let arrived: Vec<Vec<u8>> = arrived.iter().map(|(_, data)| data.to_vec()).collect();
+        assert!(arrived.iter().all(|arrival| arrival.peer == from));
+        let arrived: Vec<Vec<u8>> = arrived.iter().map(|arrival| arrival.data.to_vec()).collect();
         assert_eq!(arrived, sent);
         assert_eq!(one.counts().sent, 100);
         assert_eq!(other.counts().received_bytes, one.counts().sent_bytes);
@@ -277,7 +327,7 @@ mod tests {
         one.send(SocketAddrV4::new(Ipv4Addr::new(198, 51, 100, 1), 9), b"lost");
         one.send(to, b"arrives");
         poll_fn(|cx| one.flush(cx)).await;
-        assert_eq!(received(&mut other, 1).await[0].1, "arrives");
+        assert_eq!(received(&mut other, 1).await[0].data, "arrives");
         assert_eq!((one.counts().sent, one.counts().unsent), (1, 1));
     }
 
@@ -293,6 +343,43 @@ mod tests {
             tokio::join!(poll_fn(|cx| one.flush(cx)), received(&mut other, count));
         assert_eq!((flushed, arrived.len()), ((), count));
         assert_eq!((one.counts().sent, one.counts().unsent), (count as u64, 0));
+    }
+
+    #[tokio::test]
+    async fn it_is_known_which_address_was_spoken_to_and_answered_from_there() {
+        let spoken_to = Ipv4Addr::new(127, 0, 0, 2);
+        let mut one = Wan::bind(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0)).unwrap();
+        let (mut other, peer) = wan();
+        other.send(SocketAddrV4::new(spoken_to, one.port()), b"to the second address");
+        poll_fn(|cx| other.flush(cx)).await;
+        assert_eq!(received(&mut one, 1).await[0].at, Some(spoken_to));
+        one.send_from(Some(spoken_to), peer, b"from there");
+        poll_fn(|cx| one.flush(cx)).await;
+        let answer = received(&mut other, 1).await.remove(0);
+        assert_eq!(answer.peer, SocketAddrV4::new(spoken_to, one.port()));
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_gone_is_told_and_costs_neither_datagrams_nor_segments() {
+        let gone = Ipv4Addr::new(198, 51, 100, 1);
+        let (mut one, _) = wan();
+        let (mut other, to) = wan();
+        let segments = one.state.max_gso_segments();
+        for _ in 0..5 {
+            one.send_from(Some(gone), to, b"arrives");
+        }
+        poll_fn(|cx| one.flush(cx)).await;
+        assert_eq!(received(&mut other, 5).await.len(), 5);
+        assert_eq!((one.counts().sent, one.counts().unsent), (5, 0));
+        assert_eq!(one.take_lost_source(), Some(gone));
+        assert_eq!(one.state.max_gso_segments(), segments);
+    }
+
+    #[test]
+    fn only_an_address_of_this_machine_s_is_its_own() {
+        let own = |address: [u8; 4]| is_own(address.into());
+        assert!(own([127, 0, 0, 2]));
+        assert!(!own([198, 51, 100, 1]) && !own([127, 255, 255, 255]) && !own([255; 4]));
     }
 
     #[test]

@@ -155,6 +155,37 @@ async fn frames_pass_in_order_both_ways() {
     assert_eq!((technician.ended, mechanic.ended), (None, None));
 }
 
+/// Each side speaks to another address of the relay's machine than the one the way leads to.
+#[tokio::test]
+async fn a_relay_on_a_machine_with_many_addresses_answers_from_the_one_spoken_to() {
+    let everywhere = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0);
+    let relay = RelayService::start(everywhere, RelayConfig::default(), Seed(1)).unwrap();
+    let at = |last| SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, last), relay.port());
+    let (near, far) = (Memory::default(), Memory::default());
+    let technician = Technician::new(config(at(2), "open sesame"), Seed(2));
+    let mechanic = Mechanic::new(config(at(3), "open sesame"), Seed(3));
+    let technician = Session::start(technician, near.clone(), name(at(2)), at(2)).unwrap();
+    let mechanic = Session::start(mechanic, far.clone(), name(at(3)), at(3)).unwrap();
+    let play = async {
+        far.give(PortInput::Link(true));
+        near.until(|ends| ends.carrier == Some(true)).await;
+        near.give(PortInput::Frame(frame(1)));
+        far.until(|ends| ends.from_session == [frame(1)]).await;
+    };
+    let never = std::future::pending::<()>;
+    let others = async {
+        tokio::join!(
+            relay.run(never(), |_, _| {}),
+            technician.run(never(), |_, _, _| {}),
+            mechanic.run(never(), |_, _, _| {}),
+        )
+    };
+    select! {
+        () = play => {}
+        _ = others => unreachable!("everyone runs until told"),
+    }
+}
+
 #[tokio::test]
 async fn the_vehicle_s_link_is_the_technician_s_carrier() {
     with_bridge(|near, far| async move {
