@@ -15,6 +15,7 @@ use options::{
     BridgeCommand, CarryArg, GuardArg, MechanicArgs, OrderArgs, RelayArgs, TechnicianArgs,
 };
 use teller::Teller;
+use throng::Throng;
 use words::Line;
 
 mod adapters;
@@ -22,6 +23,7 @@ mod large;
 pub mod options;
 mod passcode;
 mod teller;
+mod throng;
 mod words;
 
 /// Why a role did not run.
@@ -41,33 +43,6 @@ impl From<BridgeError> for Trouble {
 impl From<String> for Trouble {
     fn from(reason: String) -> Self {
         Self::Asked(reason)
-    }
-}
-
-/// Refusals of the present second: whoever knocks often must not fill the log.
-#[derive(Default)]
-struct Refused {
-    count: u64,
-}
-
-impl Refused {
-    /// How many are told one by one in a second.
-    const TOLD: u64 = 5;
-
-    /// Returns whether a line is to be told by itself.
-    fn is_told(&mut self, line: &Line) -> bool {
-        if line.name != "refused" {
-            return true;
-        }
-        self.count += 1;
-        self.count <= Self::TOLD
-    }
-
-    /// Returns what there is to tell of the others, and begins a new second.
-    fn rest(&mut self) -> Option<Line> {
-        let more = std::mem::take(&mut self.count).checked_sub(Self::TOLD + 1)? + 1;
-        let text = format!("{more} more refused within a second");
-        Some(Line { name: "refused-more", data: json!({ "count": more }), text })
     }
 }
 
@@ -101,13 +76,13 @@ fn relay(args: &RelayArgs) -> Result<Exit, Trouble> {
         control_per_second: args.control_rate,
         ..RelayConfig::default()
     };
-    let mut refused = Refused::default();
-    let status = run_relay(args.listen, config, |at, happening| {
-        if let Some(line) = words::of_relay(&happening).filter(|line| refused.is_told(line)) {
+    let mut throng = Throng::default();
+    let ran = run_relay(args.listen, config, |at, happening| {
+        if let Some(line) = words::of_relay(&happening).filter(|line| throng.is_told(line)) {
             teller.tell(at, line);
         }
         if let RelayHappening::Second(status) = happening {
-            if let Some(line) = refused.rest() {
+            if let Some(line) = throng.rest() {
                 teller.tell(at, line);
             }
             let (out, into) = teller.rates(status.wan.sent_bytes, status.wan.received_bytes);
@@ -131,7 +106,8 @@ fn relay(args: &RelayArgs) -> Result<Exit, Trouble> {
             );
             teller.status(at, data, text);
         }
-    })?;
+    });
+    let status = ran.inspect_err(|error| failed_now(&mut teller, error))?;
     teller.close();
     let text = format!(
         "ended: {} datagrams forwarded, {} throttled, {} from strangers, {} malformed",
@@ -140,7 +116,7 @@ fn relay(args: &RelayArgs) -> Result<Exit, Trouble> {
         status.counters.strangers,
         status.counters.malformed
     );
-    teller.tell(Instant::ZERO, Line { name: "summary", data: json!({}), text });
+    teller.tell(teller.last(), Line { name: "summary", data: json!({}), text });
     Ok(Exit::AsExpected)
 }
 
@@ -160,8 +136,9 @@ fn mechanic(args: &MechanicArgs) -> Result<Exit, Trouble> {
         CarryArg::Stream => Carry::Stream,
     };
     let options = MechanicOptions { entry, port, carry };
-    let summary =
-        run_mechanic(options, |at, status, happening| tell(&mut teller, at, status, &happening))?;
+    let ran =
+        run_mechanic(options, |at, status, happening| tell(&mut teller, at, status, &happening));
+    let summary = ran.inspect_err(|error| failed_now(&mut teller, error))?;
     Ok(over(&mut teller, &summary))
 }
 
@@ -178,8 +155,9 @@ fn technician(args: &TechnicianArgs) -> Result<Exit, Trouble> {
         address: args.address,
         guard: GuardConfig { mode, ..GuardConfig::default() },
     };
-    let summary =
-        run_technician(options, |at, status, happening| tell(&mut teller, at, status, &happening))?;
+    let ran =
+        run_technician(options, |at, status, happening| tell(&mut teller, at, status, &happening));
+    let summary = ran.inspect_err(|error| failed_now(&mut teller, error))?;
     Ok(over(&mut teller, &summary))
 }
 
@@ -222,9 +200,24 @@ fn tell(teller: &mut Teller, at: Instant, status: &Status, happening: &Happening
     }
 }
 
+/// Notes why a role ends that this machine cannot run any more.
+fn failed(teller: &mut Teller, at: Instant, error: &BridgeError) {
+    teller.close();
+    let data = json!({ "reason": error.to_string(), "remedy": error.remedy() });
+    teller.tell(at, Line { name: "ended", data, text: error.to_string() });
+}
+
+/// Notes the same of a role that did not come to its end, as of now.
+fn failed_now(teller: &mut Teller, error: &BridgeError) {
+    failed(teller, teller.last(), error);
+}
+
 /// Tells how a session went; one that gave up has failed.
 fn over(teller: &mut Teller, summary: &Summary) -> Exit {
     teller.close();
+    if let Some(error) = &summary.failed {
+        failed(teller, Instant::ZERO + summary.lasted, error);
+    }
     let data = json!({
         "lasted_s": summary.lasted.as_secs_f64(),
         "pairings": summary.status.pairings,
@@ -237,28 +230,61 @@ fn over(teller: &mut Teller, summary: &Summary) -> Exit {
     });
     let at = Instant::ZERO + summary.lasted;
     teller.tell(at, Line { name: "summary", data, text: words::summary(summary) });
-    match summary.ended {
-        None => Exit::AsExpected,
-        Some(reason) => {
+    match (&summary.failed, summary.ended) {
+        (None, None) => Exit::AsExpected,
+        (None, Some(reason)) => {
             let (why, remedy) = words::end(reason);
             complain(format_args!("{why}\n{remedy}"));
             Exit::Failed
+        }
+        (Some(error), _) => {
+            complain(format_args!("{error}\n{}", error.remedy()));
+            Exit::Environment
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use live::LiveError;
+    use serde_json::Value;
+
+    use super::options::TellArgs;
     use super::*;
 
     #[test]
-    fn many_refusals_are_counted_and_few_are_told() {
-        let line = |name| Line { name, data: json!({}), text: String::new() };
-        let mut refused = Refused::default();
-        let told = (0..20).filter(|_| refused.is_told(&line("refused"))).count();
-        assert_eq!(told, 5);
-        assert!(refused.is_told(&line("offered")));
-        assert_eq!(refused.rest().unwrap().data["count"], 15);
-        assert!(refused.rest().is_none());
+    fn a_session_whose_adapter_goes_is_told_with_reason_and_summary() {
+        let log = std::env::temp_dir().join(format!("benchcar-gone-{}.log", std::process::id()));
+        let args = TellArgs { log: Some(log.clone()), json: true };
+        let mut teller = Teller::open(&args, "mechanic").unwrap();
+        let source = std::io::ErrorKind::NotFound.into();
+        let failed = Some(BridgeError::LanGone { source });
+        let lasted = node::Duration::from_secs(3);
+        let exit = over(&mut teller, &Summary { failed, lasted, ..Summary::default() });
+        assert_eq!(exit, Exit::Environment);
+        let told = fs::read_to_string(&log).unwrap();
+        fs::remove_file(&log).unwrap();
+        let told: Vec<Value> =
+            told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let [_, ended, summary] = &told[..] else { panic!("{told:?}") };
+        assert_eq!((&ended["event"], &summary["event"]), (&json!("ended"), &json!("summary")));
+        assert!(ended["reason"].as_str().unwrap().contains("gone"), "{ended}");
+        assert_eq!(summary["lasted_s"], 3.0);
+    }
+
+    #[test]
+    fn what_keeps_a_role_from_starting_is_told_when_it_was() {
+        let log = std::env::temp_dir().join(format!("benchcar-none-{}.log", std::process::id()));
+        let args = TellArgs { log: Some(log.clone()), json: true };
+        let mut teller = Teller::open(&args, "relay").unwrap();
+        teller.status(Instant::from_secs(7), json!({}), String::new());
+        let error = LiveError::NeedsLinux { what: "a test" }.into();
+        failed_now(&mut teller, &error);
+        let told = fs::read_to_string(&log).unwrap();
+        fs::remove_file(&log).unwrap();
+        let ended: Value = serde_json::from_str(told.lines().last().unwrap()).unwrap();
+        assert_eq!((&ended["event"], &ended["at"]), (&json!("ended"), &json!(7.0)));
     }
 }

@@ -1,6 +1,6 @@
-//! What asks this process to end: Ctrl-C, and SIGTERM where there are signals.
+//! What asks this process to end: Ctrl-C, and where there are signals SIGTERM and a closed terminal.
 //!
-//! A closed terminal (SIGHUP) is left to whoever started the process: under `nohup` it goes on.
+//! Whoever starts the process may have it survive its terminal (SIGHUP): under `nohup` it goes on.
 
 use std::future::Future;
 use std::thread;
@@ -47,24 +47,51 @@ pub(crate) fn interrupted() -> Result<impl Future<Output = ()>, LiveError> {
 }
 
 #[cfg(unix)]
-struct Interrupts([Signal; 2]);
+struct Interrupts {
+    interrupt: Signal,
+    terminate: Signal,
+    /// `None` where the process is to survive its terminal.
+    hang_up: Option<Signal>,
+}
 
 #[cfg(unix)]
 impl Interrupts {
     fn new() -> Result<Self, LiveError> {
         let interrupt = signal(SignalKind::interrupt()).map_err(refused)?;
         let terminate = signal(SignalKind::terminate()).map_err(refused)?;
-        Ok(Self([interrupt, terminate]))
+        let hang_up = (!survives_its_terminal()).then(|| signal(SignalKind::hangup()));
+        let hang_up = hang_up.transpose().map_err(refused)?;
+        Ok(Self { interrupt, terminate, hang_up })
     }
 
     async fn next(&mut self) {
-        let [interrupt, terminate] = &mut self.0;
+        let hung_up = async {
+            match &mut self.hang_up {
+                Some(signal) => signal.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             biased;
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = hung_up => {}
         }
     }
+}
+
+/// Returns whether SIGHUP was ignored when the process started; so where the system does not tell.
+#[cfg(unix)]
+fn survives_its_terminal() -> bool {
+    std::fs::read_to_string("/proc/self/status").map_or(true, |status| ignores_hang_up(&status))
+}
+
+/// Reads the set of ignored signals, in hexadecimal; SIGHUP is the lowest bit.
+#[cfg(unix)]
+fn ignores_hang_up(status: &str) -> bool {
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|set| u64::from_str_radix(set.trim(), 16).ok());
+    ignored.is_none_or(|set| set & 1 == 1)
 }
 
 #[cfg(windows)]
@@ -83,4 +110,20 @@ impl Interrupts {
 
 fn refused(source: std::io::Error) -> LiveError {
     LiveError::System { what: "signal handler", source }
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::usual("Name:\tbenchcar\nSigIgn:\t0000000000001000\nSigCgt:\t1\n", false)]
+    #[case::under_nohup("SigBlk:\t0\nSigIgn:\t0000000000001001\n", true)]
+    #[case::not_told("Name:\tbenchcar\n", true)]
+    fn whoever_ignores_a_closed_terminal_survives_it(#[case] status: &str, #[case] expected: bool) {
+        assert_eq!(ignores_hang_up(status), expected);
+    }
 }

@@ -11,6 +11,9 @@ use crate::complain;
 /// The environment variable a passcode may be in.
 const VARIABLE: &str = "BENCHCAR_PASSCODE";
 
+/// Invisible, and no part of a passcode.
+const BYTE_ORDER_MARK: char = '\u{FEFF}';
+
 /// Decimal digits of a drawn order number.
 const ORDER_DIGITS: u64 = 1_000_000;
 
@@ -68,7 +71,8 @@ pub fn spoken(digits: &str) -> String {
 
 /// Takes out the spaces and dashes people put between digits; everything else stays.
 fn checked(text: &str) -> Result<String, String> {
-    let text = text.trim();
+    // What some editors put at a file's beginning.
+    let text = text.trim_start_matches(BYTE_ORDER_MARK).trim();
     let is_spoken = text.chars().all(|c| c.is_ascii_digit() || matches!(c, ' ' | '-'));
     let passcode: String = text.chars().filter(|c| !is_spoken || c.is_ascii_digit()).collect();
     if passcode.is_empty() {
@@ -87,6 +91,8 @@ mod tests {
     #[case::grouped("048 291 376 655\n", Ok("048291376655"))]
     #[case::dashed("048-291", Ok("048291"))]
     #[case::words("correct horse-battery", Ok("correct horse-battery"))]
+    #[case::marked("\u{FEFF}123 456\r", Ok("123456"))]
+    #[case::only_marked("\u{FEFF}\n", Err(()))]
     #[case::empty("  \n", Err(()))]
     #[case::only_dashes("--", Err(()))]
     fn digits_may_be_grouped(#[case] text: &str, #[case] expected: Result<&str, ()>) {

@@ -25,6 +25,7 @@ pub struct Teller {
     bar: Option<ProgressBar>,
     seconds: u64,
     bytes: (u64, u64),
+    last: Instant,
 }
 
 impl Teller {
@@ -35,7 +36,8 @@ impl Teller {
             Some(path) => Some(File::create(path).map_err(|error| unwritable(path, &error))?),
         };
         let bar = (!args.json && Term::stderr().is_term() && Term::stdout().is_term()).then(bar);
-        let mut teller = Self { log, json: args.json, bar, seconds: 0, bytes: (0, 0) };
+        let (bytes, last) = ((0, 0), Instant::ZERO);
+        let mut teller = Self { log, json: args.json, bar, seconds: 0, bytes, last };
         let start = json!({
             "role": role,
             "version": env!("CARGO_PKG_VERSION"),
@@ -54,6 +56,7 @@ impl Teller {
 
     /// Tells that something happened.
     pub fn tell(&mut self, at: Instant, line: Line) {
+        self.last = at;
         let Line { name, data, text } = line;
         let data = as_json(at, name, data);
         self.log(&data);
@@ -62,6 +65,11 @@ impl Teller {
         } else {
             self.print(&text);
         }
+    }
+
+    /// Returns when something was told last.
+    pub fn last(&self) -> Instant {
+        self.last
     }
 
     /// Prints words for people, above what is drawn over.
@@ -80,6 +88,7 @@ impl Teller {
 
     /// Tells how things stand, once a second.
     pub fn status(&mut self, at: Instant, data: Value, text: String) {
+        self.last = at;
         self.seconds += 1;
         let data = as_json(at, "status", data);
         if self.seconds.is_multiple_of(LOGGED_EVERY) {

@@ -21,7 +21,11 @@ steps: [identify, { repeat: { times: 10000, steps: [scan] } }]
 #[rstest]
 #[case::ctrl_c("INT")]
 #[case::a_job_that_is_cancelled("TERM")]
+#[case::a_terminal_that_is_closed("HUP")]
 fn an_interrupted_run_ends_soon_with_130_and_keeps_what_it_found(#[case] name: &str) {
+    if name == "HUP" && survives_its_terminal() {
+        return println!("SKIPPED: a closed terminal, because the tests are to survive theirs");
+    }
     let folder = folder(&format!("interrupted-{name}"));
     let path = file(&folder, "long.yaml", LONG);
     let records = folder.join("records");
@@ -50,4 +54,12 @@ fn an_interrupted_run_ends_soon_with_130_and_keeps_what_it_found(#[case] name: &
     assert_eq!(record.summary.as_ref(), Some(last));
     let files = fs::read_dir(&records).unwrap().count();
     assert_eq!(files, told.len(), "no run is begun after it");
+}
+
+/// Whether SIGHUP is ignored here, as under `nohup`: then it is in every process started from here.
+fn survives_its_terminal() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|set| u64::from_str_radix(set.trim(), 16).ok());
+    ignored.is_none_or(|set| set & 1 == 1)
 }

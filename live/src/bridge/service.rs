@@ -4,11 +4,12 @@ use std::fs::File;
 use std::future::Future;
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::pin::pin;
 
 use bridge::guard::GuardConfig;
 use bridge::{Carry, EndpointConfig, Mechanic, OrderNumber, RelayConfig, Role, Technician};
 use node::{Instant, Seed};
-use tokio::runtime;
+use tokio::{runtime, select};
 
 use super::relay::{RelayHappening, RelayService, RelayStatus};
 use super::session::{Happening, Session, Summary};
@@ -70,10 +71,13 @@ pub fn run_technician(
     observe: impl FnMut(Instant, &Status, Happening<'_>),
 ) -> Result<Summary, BridgeError> {
     run(async {
-        let stop = interrupted()?;
+        let mut stop = pin!(interrupted()?);
         let seed = seed()?;
         let mut port = TesterPort::make(&options.tap, options.entry.order)?;
-        let (relay, mut config) = enter(&options.entry).await?;
+        let Some(entered) = unless(stop.as_mut(), enter(&options.entry)).await else {
+            return Ok(Summary::default());
+        };
+        let (relay, mut config) = entered?;
         config.guard = options.guard;
         let mut chance = seed.stream("bridge/tap/address");
         if let Some(address) = options.address.draw(&mut chance) {
@@ -90,7 +94,7 @@ pub fn run_mechanic(
     observe: impl FnMut(Instant, &Status, Happening<'_>),
 ) -> Result<Summary, BridgeError> {
     run(async {
-        let stop = interrupted()?;
+        let mut stop = pin!(interrupted()?);
         let seed = seed()?;
         let port = match &options.port {
             MechanicPort::Adapter(name) => Port::raw(name)?,
@@ -99,7 +103,10 @@ pub fn run_mechanic(
                 Port::tap_with(name, TAP_MTU, mac)?
             }
         };
-        let (relay, mut config) = enter(&options.entry).await?;
+        let Some(entered) = unless(stop.as_mut(), enter(&options.entry)).await else {
+            return Ok(Summary::default());
+        };
+        let (relay, mut config) = entered?;
         config.carry = options.carry;
         let machine = Mechanic::new(config, seed);
         carry(machine, port, options.entry.relay, relay, stop, observe).await
@@ -132,7 +139,19 @@ fn run<T>(work: impl Future<Output = Result<T, BridgeError>>) -> Result<T, Bridg
         .enable_all()
         .build()
         .map_err(|source| LiveError::System { what: "poller", source })?;
-    runtime.block_on(work)
+    let outcome = runtime.block_on(work);
+    // The system may go on asking name servers for a while; nobody waits for that.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// Does some work, unless it is stopped before that is done.
+async fn unless<T>(stop: impl Future<Output = ()>, work: impl Future<Output = T>) -> Option<T> {
+    select! {
+        biased;
+        () = stop => None,
+        done = work => Some(done),
+    }
 }
 
 async fn enter(entry: &Entry) -> Result<(SocketAddrV4, EndpointConfig), BridgeError> {
@@ -150,10 +169,40 @@ async fn carry<M: Machine>(
     stop: impl Future<Output = ()>,
     observe: impl FnMut(Instant, &Status, Happening<'_>),
 ) -> Result<Summary, BridgeError> {
-    Session::start(machine, port, name, relay)?.run(stop, observe).await
+    Ok(Session::start(machine, port, name, relay)?.run(stop, observe).await)
 }
 
 /// Where a relay listens when nothing else is said.
 pub fn default_listen() -> SocketAddrV4 {
     SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, bridge::config::RELAY_PORT)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// A name server that does not answer keeps a thread of the system's busy.
+    #[test]
+    fn whoever_is_stopped_does_not_wait_for_a_name_server() {
+        const LIMIT: Duration = Duration::from_secs(5);
+        let (answer, question) = mpsc::channel::<()>();
+        let (ended, end) = mpsc::channel();
+        std::thread::spawn(move || {
+            let outcome = run(async {
+                let (asked, is_asked) = tokio::sync::oneshot::channel();
+                let lookup = tokio::task::spawn_blocking(move || {
+                    asked.send(()).expect("it is waited for");
+                    question.recv()
+                });
+                let stop = async { is_asked.await.expect("it is asked") };
+                Ok(unless(stop, lookup).await.is_none())
+            });
+            ended.send(outcome.expect("the poller is there")).expect("it is waited for");
+        });
+        assert_eq!(end.recv_timeout(LIMIT), Ok(true));
+        drop(answer);
+    }
 }

@@ -83,7 +83,7 @@ pub enum Unanswered {
 }
 
 /// How a session went.
-#[derive(Clone, Debug)]
+#[derive(Debug, Default)]
 pub struct Summary {
     /// How long it lasted.
     pub lasted: Duration,
@@ -93,6 +93,8 @@ pub struct Summary {
     pub wan: WanCounts,
     /// Why the endpoint gave up; `None` when it was told to stop.
     pub ended: Option<EndReason>,
+    /// What this machine took away from it; `None` when nothing.
+    pub failed: Option<BridgeError>,
 }
 
 impl<M: Machine, L: Lan> Session<M, L> {
@@ -128,7 +130,7 @@ impl<M: Machine, L: Lan> Session<M, L> {
         mut self,
         stop: impl Future<Output = ()>,
         mut observe: impl FnMut(Instant, &Status, Happening<'_>),
-    ) -> Result<Summary, BridgeError> {
+    ) -> Summary {
         let (relay, port) = (self.relay.now_at(), self.wan.port());
         observe(Instant::ZERO, &self.status, Happening::Ready { relay, port });
         let own = self.relay.own().unwrap_or(Ipv4Addr::UNSPECIFIED);
@@ -151,13 +153,8 @@ impl<M: Machine, L: Lan> Session<M, L> {
             debug!("the relay was not told; it will notice the silence");
         }
         let Self { status, wan, ended, .. } = self;
-        let summary = Summary {
-            lasted: now.saturating_since(Instant::ZERO),
-            status,
-            wan: wan.counts(),
-            ended,
-        };
-        outcome.map(|()| summary)
+        let lasted = now.saturating_since(Instant::ZERO);
+        Summary { lasted, status, wan: wan.counts(), ended, failed: outcome.err() }
     }
 
     fn poll(

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use nix::net::if_::if_nametoindex;
 use tun::{AbstractDevice, Configuration, Device, Layer};
 
 use super::descriptor::duplicate;
@@ -25,6 +26,13 @@ impl Tap {
             remedy: remedy(&source),
             source,
         };
+        // The kernel would hand over a device that exists, with whatever hangs on it.
+        if if_nametoindex(name).is_ok() {
+            return Err(refused(io::Error::new(
+                io::ErrorKind::AlreadyExists,
+                "there is an adapter of that name",
+            )));
+        }
         let mut wanted = Configuration::default();
         wanted.tun_name(name).layer(Layer::L2);
         // Address, length limit and state are set by netlink, which says what it refuses.
