@@ -6,6 +6,7 @@ use live::bridge::{
     BridgeError, Entry, Happening, MechanicOptions, MechanicPort, RelayHappening, Status, Summary,
     TechnicianOptions, run_mechanic, run_relay, run_technician, seed,
 };
+use live::port::{Adapter, fit};
 use node::Instant;
 use serde_json::json;
 
@@ -127,6 +128,10 @@ fn mechanic(args: &MechanicArgs) -> Result<Exit, Trouble> {
         (None, Some(name)) => MechanicPort::Tap(name.clone()),
         (None, None) => MechanicPort::Adapter(adapters::choose()?),
     };
+    if let MechanicPort::Adapter(name) = &port {
+        let adapter = fit(name, args.force).map_err(BridgeError::from)?;
+        caution(&mut teller, &adapter);
+    }
     let entry = match args.order {
         Some(order) => entry(&args.at, order)?,
         None => draw(&args.at, &teller)?,
@@ -135,7 +140,7 @@ fn mechanic(args: &MechanicArgs) -> Result<Exit, Trouble> {
         CarryArg::Datagram => Carry::Datagram,
         CarryArg::Stream => Carry::Stream,
     };
-    let options = MechanicOptions { entry, port, carry };
+    let options = MechanicOptions { entry, port, force: args.force, carry };
     let ran =
         run_mechanic(options, |at, status, happening| tell(&mut teller, at, status, &happening));
     let summary = ran.inspect_err(|error| failed_now(&mut teller, error))?;
@@ -159,6 +164,15 @@ fn technician(args: &TechnicianArgs) -> Result<Exit, Trouble> {
         run_technician(options, |at, status, happening| tell(&mut teller, at, status, &happening));
     let summary = ran.inspect_err(|error| failed_now(&mut teller, error))?;
     Ok(over(&mut teller, &summary))
+}
+
+/// Tells what speaks against an adapter that is taken all the same.
+fn caution(teller: &mut Teller, adapter: &Adapter) {
+    if let Some(caution) = adapter.caution() {
+        let data = json!({ "adapter": adapter.name, "caution": caution });
+        let text = format!("caution: {} is given to the car, and {caution}", adapter.name);
+        teller.tell(Instant::ZERO, Line { name: "caution", data, text });
+    }
 }
 
 /// Finds the order's passcode, or asks for it.
@@ -249,6 +263,7 @@ mod tests {
     use std::fs;
 
     use live::LiveError;
+    use live::port::Kind;
     use serde_json::Value;
 
     use super::options::TellArgs;
@@ -272,6 +287,28 @@ mod tests {
         assert_eq!((&ended["event"], &summary["event"]), (&json!("ended"), &json!("summary")));
         assert!(ended["reason"].as_str().unwrap().contains("gone"), "{ended}");
         assert_eq!(summary["lasted_s"], 3.0);
+    }
+
+    #[test]
+    fn a_caution_is_told_at_the_start() {
+        let log = std::env::temp_dir().join(format!("benchcar-caution-{}.log", std::process::id()));
+        let args = TellArgs { log: Some(log.clone()), json: true };
+        let mut teller = Teller::open(&args, "mechanic").unwrap();
+        let adapter = Adapter {
+            name: "eth1".into(),
+            mac: [2, 0, 0, 0, 0, 1],
+            mtu: 1500,
+            carrier: true,
+            kind: Kind::Ethernet,
+            driver: None,
+            addresses: vec!["169.254.3.4/16".into()],
+            has_default_route: false,
+        };
+        caution(&mut teller, &adapter);
+        let told = fs::read_to_string(&log).unwrap();
+        fs::remove_file(&log).unwrap();
+        let last: Value = serde_json::from_str(told.lines().last().unwrap()).unwrap();
+        assert_eq!((&last["event"], &last["adapter"]), (&json!("caution"), &json!("eth1")));
     }
 
     #[test]

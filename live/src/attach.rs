@@ -5,14 +5,11 @@
 //! | `attached` | any machine that speaks frames, on a port, in real time |
 //! | `car` | the vehicle of the command line, plugged in |
 //! | `noted` | an application whose doings people watch |
-//! | `fitness` | which adapters are no place for a car |
 //! | `serve` | all of it together, until somebody ends it |
 
 #[cfg(target_os = "linux")]
 mod attached;
 mod car;
-#[cfg(target_os = "linux")]
-mod fitness;
 mod noted;
 #[cfg(target_os = "linux")]
 mod serve;

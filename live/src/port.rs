@@ -12,6 +12,7 @@
 //! | `vlan` | the tags a packet socket sees beside frames |
 //! | `offload` | frames as on a wire, out of what the kernel hands over |
 //! | `adapters` | what ports there are |
+//! | `fitness` | which of them are no place for a car |
 //!
 //! A port belongs to the network namespace of the thread that opens it, and may be used from any
 //! other thread afterwards.
@@ -19,6 +20,7 @@
 mod adapters;
 mod arrival;
 mod descriptor;
+mod fitness;
 mod intake;
 pub(crate) mod link;
 mod offload;
@@ -39,6 +41,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 pub use self::adapters::{Adapter, Kind, adapters};
+pub use self::fitness::{fit, fit_beside};
 use self::intake::Intake;
 use self::link::Link;
 use self::raw::Raw;

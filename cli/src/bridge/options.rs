@@ -99,6 +99,9 @@ pub struct MechanicArgs {
     /// Makes a TAP device of this name in place of an adapter.
     #[arg(long, value_name = "NAME")]
     pub tap: Option<String>,
+    /// Takes that adapter even if this machine's way to the relay or to the world leads through it.
+    #[arg(long, visible_alias = "anyway", requires = "port")]
+    pub force: bool,
     /// How frames ride through the tunnel; what the mechanic says counts for both sides.
     #[arg(long, value_enum, default_value_t)]
     pub carry: CarryArg,

@@ -5,10 +5,9 @@ use std::pin::pin;
 
 use tokio::{runtime, select};
 
-use super::fitness::fit;
 use super::{AttachOptions, Attached, NotedCar, plugged};
 use crate::interrupt::interrupted;
-use crate::port::{Carrier, Port};
+use crate::port::{Carrier, Port, fit};
 use crate::{Clock, Happening, LiveError, Totals};
 
 /// Puts a vehicle on a network port until the process is interrupted or asked to end; blocks until

@@ -19,7 +19,7 @@ use super::tester_port::{TAP_MTU, TesterPort};
 use super::{BridgeError, Lan, Machine, RelayName, hardware_address};
 use crate::LiveError;
 use crate::interrupt::interrupted;
-use crate::port::Port;
+use crate::port::{Port, fit_beside};
 
 /// Which order an endpoint enters, and by which relay.
 #[derive(Clone)]
@@ -61,6 +61,8 @@ pub struct MechanicOptions {
     pub entry: Entry,
     /// Where the vehicle is.
     pub port: MechanicPort,
+    /// Whether an adapter is taken by which this machine speaks to the relay.
+    pub force: bool,
     /// How frames ride.
     pub carry: Carry,
 }
@@ -107,6 +109,9 @@ pub fn run_mechanic(
             return Ok(Summary::default());
         };
         let (relay, mut config) = entered?;
+        if let (MechanicPort::Adapter(name), false) = (&options.port, options.force) {
+            fit_beside(name, relay)?;
+        }
         config.carry = options.carry;
         let machine = Mechanic::new(config, seed);
         carry(machine, port, options.entry.relay, relay, stop, observe).await
