@@ -192,7 +192,7 @@ pub(super) fn printed_and_ended(
     let mut child = command.spawn()?;
     // The writing ends inside of it would keep the reader waiting.
     drop(command);
-    let output = Output::read_from(reader);
+    let output = Output::read_from(reader, None);
     let deadline = Instant::now() + patience;
     let status = loop {
         if let Some(status) = child.try_wait()? {

@@ -9,11 +9,11 @@ use scenarios::manifest::Pattern;
 
 /// The lines a program has printed: the first ones and the last ones.
 ///
-/// A thread reads until the program and everything it started have closed their end.
+/// A thread reads until the program and everything it started have closed their end. What is awaited
+/// is looked for as lines arrive: it is not missed when it is none of those that are kept.
 #[derive(Clone)]
 pub struct Output(Arc<Shared>);
 
-#[derive(Default)]
 struct Shared {
     lines: Mutex<Lines>,
     changed: Condvar,
@@ -29,13 +29,18 @@ struct Lines {
     dropped: u64,
     /// Bytes behind the last line break.
     open: Vec<u8>,
+    /// What was broken off the same line before them, up to the limit of a line.
+    broken: Vec<u8>,
+    /// What a line should have; gone once one has had it.
+    awaited: Option<Pattern>,
     ended: bool,
 }
 
 impl Output {
-    /// Reads a pipe until it ends.
-    pub fn read_from(mut pipe: PipeReader) -> Self {
-        let output = Self(Arc::default());
+    /// Reads a pipe until it ends, and looks for what is awaited.
+    pub fn read_from(mut pipe: PipeReader, awaited: Option<Pattern>) -> Self {
+        let lines = Mutex::new(Lines { awaited, ..Lines::default() });
+        let output = Self(Arc::new(Shared { lines, changed: Condvar::new() }));
         let shared = Arc::clone(&output.0);
         std::thread::spawn(move || {
             let mut buffer = [0; 4096];
@@ -54,11 +59,11 @@ impl Output {
         output
     }
 
-    /// Returns whether a line has what is looked for; a line that was dropped has not.
-    pub fn has(&self, pattern: &Pattern) -> bool {
-        let lines = locked(&self.0);
-        let open = String::from_utf8_lossy(&lines.open).into_owned();
-        lines.first.iter().chain(&lines.last).chain([&open]).any(|line| pattern.is_in(line))
+    /// Returns whether any line so far has had what is awaited, the open one included.
+    pub fn has_awaited(&self) -> bool {
+        let mut lines = locked(&self.0);
+        lines.look();
+        lines.awaited.is_none()
     }
 
     /// Returns up to `count` of the last lines; where lines are gone, one says how many.
@@ -98,17 +103,37 @@ impl Output {
 impl Lines {
     fn push(&mut self, bytes: &[u8]) {
         for byte in bytes {
-            if *byte == b'\n' || self.open.len() == LINE_LIMIT {
+            if *byte == b'\n' {
                 self.close();
-            }
-            if *byte != b'\n' {
+                self.broken.clear();
+            } else {
+                if self.open.len() == LINE_LIMIT {
+                    self.broken = self.close();
+                }
                 self.open.push(*byte);
             }
         }
     }
 
-    fn close(&mut self) {
-        let line = clean(&std::mem::take(&mut self.open));
+    /// Keeps the open line, and returns its bytes.
+    fn close(&mut self) -> Vec<u8> {
+        self.look();
+        let bytes = std::mem::take(&mut self.open);
+        self.keep(clean(&bytes));
+        bytes
+    }
+
+    /// Looks for what is awaited in the open line, and across the place where it was broken.
+    fn look(&mut self) {
+        let Some(awaited) = &self.awaited else { return };
+        let is_in = |bytes: &[u8]| awaited.is_in(&clean(bytes));
+        let is_broken = !self.broken.is_empty();
+        if is_in(&self.open) || is_broken && is_in(&[&self.broken[..], &self.open].concat()) {
+            self.awaited = None;
+        }
+    }
+
+    fn keep(&mut self, line: String) {
         if self.untaken.len() == UNTAKEN {
             self.untaken.pop_front();
         }
@@ -155,12 +180,14 @@ const LINE_LIMIT: usize = 1000;
 mod tests {
     use std::io::Write;
 
+    use rstest::rstest;
+
     use super::*;
 
     #[test]
     fn keeps_the_first_and_the_last_lines() {
         let (reader, mut writer) = std::io::pipe().unwrap();
-        let output = Output::read_from(reader);
+        let output = Output::read_from(reader, None);
         for number in 0..10_000 {
             writeln!(writer, "line {number}").unwrap();
         }
@@ -178,16 +205,30 @@ mod tests {
     #[test]
     fn a_line_without_end_is_broken_and_seen() {
         let (reader, mut writer) = std::io::pipe().unwrap();
-        let output = Output::read_from(reader);
+        let output = Output::read_from(reader, "now re".parse().ok());
         writer.write_all(&vec![b'x'; 3 * LINE_LIMIT]).unwrap();
         writer.write_all(b"\nnow re\x1b[0mady").unwrap();
-        let pattern: Pattern = "now re".parse().unwrap();
-        while !output.has(&pattern) {
+        while !output.has_awaited() {
             output.wait_for_more(Duration::from_secs(5));
         }
         drop(writer);
         output.wait_for_end(Duration::from_secs(5));
         assert_eq!(output.last(1), ["now re[0mady"]);
         assert!(output.last(usize::MAX).iter().all(|line| line.len() <= LINE_LIMIT));
+    }
+
+    #[rstest]
+    #[case::among_many("line\n".repeat(300) + "ready\n" + &"line\n".repeat(1500), true)]
+    #[case::where_a_long_line_is_broken("x".repeat(LINE_LIMIT - 3) + "ready" + &"x".repeat(9), true)]
+    #[case::far_into_a_long_line("x".repeat(5 * LINE_LIMIT) + "ready" + &"x\n".repeat(600), true)]
+    #[case::in_two_lines("line\n".repeat(300) + "rea\ndy\n", false)]
+    #[case::in_two_lines_of_full_length("x".repeat(LINE_LIMIT - 3) + "rea\ndy\n", false)]
+    fn what_is_awaited_is_not_missed(#[case] printed: String, #[case] is_seen: bool) {
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        let output = Output::read_from(reader, "ready".parse().ok());
+        writer.write_all(printed.as_bytes()).unwrap();
+        drop(writer);
+        output.wait_for_end(Duration::from_secs(5));
+        assert_eq!(output.has_awaited(), is_seen);
     }
 }

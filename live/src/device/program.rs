@@ -45,7 +45,7 @@ impl Program {
             .process_group(0);
         let child = sites.of(name).ground.spawn(command).map_err(failed)?;
         tracing::info!(role = %name, process = child.id(), ?words, "started");
-        Ok(Self { name, child, output: Output::read_from(reader) })
+        Ok(Self { name, child, output: Output::read_from(reader, role.ready.log.clone()) })
     }
 
     /// Returns its role.

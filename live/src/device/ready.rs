@@ -44,7 +44,7 @@ fn missing(
     device: Option<&str>,
     ground: &dyn Ground,
 ) -> Option<String> {
-    if let Some(pattern) = ready.log.as_ref().filter(|pattern| !program.output().has(pattern)) {
+    if let Some(pattern) = ready.log.as_ref().filter(|_| !program.output().has_awaited()) {
         return Some(format!("no line has `{pattern}`"));
     }
     if let Some(port) = ready.udp.filter(|port| !is_open(ground, "udp", *port)) {

@@ -70,6 +70,14 @@ fn a_program_that_is_never_ready_is_told_with_what_was_missing() {
 }
 
 #[test]
+fn a_chatty_program_is_seen_to_be_ready() {
+    let scene = Scene::new("chatty");
+    let command = "seq 1000 1300; echo up; seq 1000 2500; exec sleep 60";
+    let running = scene.start(&manifest("", command, "^up$")).unwrap();
+    assert!(running.process(RoleName::Technician).is_some());
+}
+
+#[test]
 fn a_preparation_that_fails_is_told() {
     let scene = Scene::new("prepare");
     let lines = "prepare:\n  - run: [sh, -c, 'echo no room; exit 9']\n";
