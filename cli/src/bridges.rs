@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use live::device::build::Installed;
 use live::device::{Build, DeviceError, Programs};
 use scenarios::manifest::{Capability, Manifest, RoleName, SHIPPED};
 use serde_json::{Value, json};
@@ -59,7 +60,8 @@ fn block(manifest: &Manifest, build: &Build) -> String {
         (_, false) => "needs nothing installed".to_owned(),
         (true, true) => format!("installed, {}", version(build)),
         (false, true) => {
-            let remedy = manifest.installed.remedy.as_deref().unwrap_or("see its vendor");
+            let remedy =
+                manifest.installed.remedy.as_deref().unwrap_or("get what is not found below");
             format!("NOT INSTALLED: {remedy}")
         }
     };
@@ -76,12 +78,10 @@ fn block(manifest: &Manifest, build: &Build) -> String {
     };
     lines.push(format!("  claims: {}", able(true)));
     lines.push(format!("  unsupported: {}", able(false)));
-    for program in &build.programs {
-        lines.push(match &program.file {
-            Some((file, digest)) => {
-                format!("  {}: {} sha256:{digest}", program.name, file.display())
-            }
-            None => format!("  {}: not found", program.name),
+    for part in build.parts() {
+        lines.push(match &part.file {
+            Ok((file, digest)) => format!("  {}: {} sha256:{digest}", part.name, file.display()),
+            Err(sought) => format!("  {}: not found, {sought}", part.name),
         });
     }
     lines.join("\n")
@@ -90,16 +90,14 @@ fn block(manifest: &Manifest, build: &Build) -> String {
 fn object(manifest: &Manifest, build: &Build) -> Value {
     let roles: Vec<&str> = manifest.roles().map(|(name, _)| RoleName::name(name)).collect();
     let claims: Vec<&str> = manifest.capabilities.iter().map(|one| one.name()).collect();
-    let programs: Vec<Value> = build
-        .programs
-        .iter()
-        .map(|program| match &program.file {
-            Some((file, digest)) => json!({
-                "name": program.name, "file": file.display().to_string(), "sha256": digest,
-            }),
-            None => json!({ "name": program.name, "file": null, "sha256": null }),
-        })
-        .collect();
+    let part = |part: &Installed| match &part.file {
+        Ok((file, digest)) => json!({
+            "name": part.name, "file": file.display().to_string(), "sha256": digest,
+        }),
+        Err(_) => json!({ "name": part.name, "file": null, "sha256": null }),
+    };
+    let programs: Vec<Value> = build.programs.iter().map(part).collect();
+    let files: Vec<Value> = build.files.iter().map(part).collect();
     json!({
         "bridge": manifest.name,
         "about": manifest.about,
@@ -109,6 +107,7 @@ fn object(manifest: &Manifest, build: &Build) -> Value {
         "roles": roles,
         "capabilities": claims,
         "programs": programs,
+        "files": files,
         "remedy": manifest.installed.remedy,
     })
 }

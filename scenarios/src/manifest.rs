@@ -20,7 +20,7 @@ mod tests;
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 #[cfg(test)]
 use schemars::JsonSchema;
@@ -38,6 +38,8 @@ pub use template::{Placeholder, Template, Value};
 pub struct Manifest {
     /// Its name, such as `openvpn`.
     pub name: String,
+    /// The folder its file is in.
+    pub folder: PathBuf,
     /// What it is, for people.
     pub about: Option<String>,
     /// The programs it is made of, and how to get them.
@@ -77,8 +79,13 @@ pub struct Roles {
 #[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Installed {
-    /// Programs by name or path; the digest of each names the build. `{benchcar}` is this program.
+    /// Programs by name or path, beside those that are run; the digest of each goes into that of
+    /// the build. `{benchcar}` is this program.
     pub programs: Vec<Template>,
+    /// Scripts and libraries, from the manifest's folder; the digest of each goes into that of the
+    /// build.
+    #[cfg_attr(test, schemars(inner(length(min = 1))))]
+    pub files: Vec<PathBuf>,
     /// The command or sentence that gets them, such as `apt-get install n2n`.
     pub remedy: Option<String>,
 }
@@ -197,6 +204,27 @@ impl Manifest {
     /// Returns whether the bridge claims to do this.
     pub fn claims(&self, capability: Capability) -> bool {
         self.capabilities.contains(&capability)
+    }
+
+    /// Returns every program the bridge is made of, once: those it names, and the first word of
+    /// what it runs. What preparations make below `{dir}` is not there before, and left out.
+    pub fn programs(&self) -> Vec<&Template> {
+        let prepared = self.prepare.iter().filter_map(|step| match step {
+            Preparation::Run(words) => words.first(),
+            Preparation::File(_) => None,
+        });
+        let run = self.roles().filter_map(|(_, role)| role.run.first());
+        let started = prepared.chain(run).filter(|word| {
+            let mut placeholders = word.placeholders();
+            placeholders.all(|placeholder| placeholder == Placeholder::Benchcar)
+        });
+        let mut programs = Vec::new();
+        for program in self.installed.programs.iter().chain(started) {
+            if !programs.contains(&program) {
+                programs.push(program);
+            }
+        }
+        programs
     }
 
     /// Returns the programs by role; nothing for a plain wire.

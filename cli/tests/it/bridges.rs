@@ -45,6 +45,24 @@ fn a_bridge_of_a_file_is_listed_with_its_remedy() {
     assert_eq!(run.out, "");
 }
 
+#[test]
+fn what_is_run_and_not_there_is_told_with_where_it_was_looked_for() {
+    let folder = folder("bridge-missing");
+    let role = "{ run: [no-such-tunneld], port: { by: tap }, ready: { log: up } }";
+    let text = format!(
+        "bridge: vendor\ninstalled: {{ files: [agent.py] }}\nroles:\n  technician: {role}\n  \
+         mechanic: {role}\n"
+    );
+    let path = file(&folder, "vendor.yaml", &text);
+    let listed = benchcar(&["bridges", &path]);
+    assert_eq!(listed.code, 0, "{listed:?}");
+    let told = listed.out.split("\n\n").last().unwrap();
+    assert!(told.starts_with("vendor: NOT INSTALLED: get what is not found below\n"), "{told}");
+    let program = "\n  no-such-tunneld: not found, no program of that name is in /";
+    assert!(told.contains(program), "{told}");
+    assert!(told.contains("\n  agent.py: not found, no file can be seen at /"), "{told}");
+}
+
 #[rstest]
 #[case::in_a_list(&["bridges"])]
 #[case::to_be_checked(&["transparency", "--bridge"])]

@@ -1,5 +1,6 @@
 //! Which programs of a bridge are installed, their version and digest.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fmt::Write;
 use std::fs::File;
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 use scenarios::manifest::{Manifest, Placeholder, Template, Value};
 use sha2::{Digest, Sha256};
 
-use super::DeviceError;
+use super::error::{DeviceError, Sought};
 use super::output::Output;
 
 /// Where programs are looked for.
@@ -24,20 +25,25 @@ pub struct Programs {
 /// What is installed of a bridge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Build {
-    /// Its programs, in the order of the manifest.
+    /// The programs its manifest names, then those it runs.
     pub programs: Vec<Installed>,
+    /// The files its manifest names.
+    pub files: Vec<Installed>,
     /// Its version, where its manifest says how to find it and the program told it.
     pub version: Option<String>,
 }
 
-/// One program of a bridge.
+/// One program or file of a bridge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Installed {
     /// As the manifest names it.
     pub name: String,
-    /// The file and the SHA-256 of its bytes in hex; none when it is not installed.
-    pub file: Option<(PathBuf, String)>,
+    /// The file and the SHA-256 of its bytes in hex, or where it was looked for.
+    pub file: Result<(PathBuf, String), Sought>,
 }
+
+/// A program of a manifest, its name here, and where it is.
+type Found<'m> = (&'m Template, String, Result<PathBuf, Sought>);
 
 impl Programs {
     /// Looks in the folders of a `PATH`, and in those where systems keep daemons; `benchcar` is
@@ -49,6 +55,8 @@ impl Programs {
         folders.extend(
             ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"].map(PathBuf::from),
         );
+        let mut seen = BTreeSet::new();
+        folders.retain(|folder| seen.insert(folder.clone()));
         Self { folders, benchcar }
     }
 
@@ -58,29 +66,42 @@ impl Programs {
     }
 
     /// Returns the file of a program named by itself or by a path.
-    pub fn find(&self, name: &str) -> Option<PathBuf> {
+    ///
+    /// # Errors
+    ///
+    /// Says where it was looked for.
+    pub fn find(&self, name: &str) -> Result<PathBuf, Sought> {
         if name.contains('/') {
             // It will be started in another folder.
-            return std::path::absolute(name).ok().filter(|file| is_executable(file));
+            let file = file_at(Path::new(name))?;
+            return if is_executable(&file) { Ok(file) } else { Err(Sought::NotExecutable(file)) };
         }
-        self.folders.iter().map(|folder| folder.join(name)).find(|file| is_executable(file))
+        let mut files = self.folders.iter().map(|folder| folder.join(name));
+        files.find(|file| is_executable(file)).ok_or_else(|| Sought::Folders(self.folders.clone()))
     }
 
-    /// Checks that every program of a bridge is installed.
+    /// Checks that all a bridge is made of is there: its programs, those it runs, and its files.
     ///
     /// # Errors
     ///
     /// Names the first that is not.
     pub fn check(&self, manifest: &Manifest) -> Result<(), DeviceError> {
-        for program in &manifest.installed.programs {
-            let program = self.fill(program)?;
-            if self.find(&program).is_none() {
-                return Err(DeviceError::NotInstalled {
-                    bridge: manifest.name.clone(),
-                    program,
-                    remedy: manifest.installed.remedy.clone(),
-                });
-            }
+        let (bridge, remedy) = (&manifest.name, &manifest.installed.remedy);
+        for (_, program, found) in self.programs(manifest)? {
+            found.map_err(|sought| DeviceError::NotInstalled {
+                bridge: bridge.clone(),
+                program,
+                sought,
+                remedy: remedy.clone(),
+            })?;
+        }
+        for (file, found) in files(manifest) {
+            found.map_err(|sought| DeviceError::NoFile {
+                bridge: bridge.clone(),
+                file,
+                sought,
+                remedy: remedy.clone(),
+            })?;
         }
         Ok(())
     }
@@ -89,33 +110,36 @@ impl Programs {
     ///
     /// # Errors
     ///
-    /// When an installed program cannot be read.
+    /// When something that is installed cannot be read.
     pub fn build(&self, manifest: &Manifest) -> Result<Build, DeviceError> {
-        let mut programs = Vec::new();
-        for program in &manifest.installed.programs {
-            let name = self.fill(program)?;
-            let file = match self.find(&name) {
-                Some(file) => {
-                    let digest = digest(&file).map_err(|source| DeviceError::NotStarted {
-                        program: file.display().to_string(),
-                        source,
-                    })?;
-                    Some((file, digest))
-                }
-                None => None,
-            };
-            programs.push(Installed { name: short(program, name), file });
-        }
-        let build = Build { programs, version: None };
+        let programs = self.programs(manifest)?.into_iter();
+        let programs =
+            programs.map(|(template, name, found)| Installed::read(short(template, name), found));
+        let files = files(manifest).map(|(name, found)| Installed::read(name, found));
+        let build = Build {
+            programs: programs.collect::<Result<_, _>>()?,
+            files: files.collect::<Result<_, _>>()?,
+            version: None,
+        };
         let version = if build.is_installed() { self.version(manifest)? } else { None };
         Ok(Build { version, ..build })
+    }
+
+    /// Looks for every program of a bridge.
+    fn programs<'m>(&self, manifest: &'m Manifest) -> Result<Vec<Found<'m>>, DeviceError> {
+        let programs = manifest.programs().into_iter().map(|template| {
+            let name = self.fill(template)?;
+            let found = self.find(&name);
+            Ok((template, name, found))
+        });
+        programs.collect()
     }
 
     fn version(&self, manifest: &Manifest) -> Result<Option<String>, DeviceError> {
         let Some(version) = &manifest.version else { return Ok(None) };
         let mut words = version.run.iter().map(|word| self.fill(word));
         let Some(program) = words.next() else { return Ok(None) };
-        let Some(file) = self.find(&program?) else { return Ok(None) };
+        let Ok(file) = self.find(&program?) else { return Ok(None) };
         let mut command = Command::new(file);
         for word in words {
             command.arg(word?);
@@ -131,23 +155,56 @@ impl Programs {
 }
 
 impl Build {
-    /// Returns whether every program is there.
+    /// Returns whether every program and file is there.
     pub fn is_installed(&self) -> bool {
-        self.programs.iter().all(|program| program.file.is_some())
+        self.parts().all(|part| part.file.is_ok())
     }
 
-    /// Returns one digest for the whole build: that of its program, or one over those of all.
+    /// Returns one digest for the whole build: that of its program, or one over those of all
+    /// programs and files.
     pub fn digest(&self) -> Option<String> {
-        let digests: Option<Vec<&str>> = self
-            .programs
-            .iter()
-            .map(|program| program.file.as_ref().map(|(_, digest)| digest.as_str()))
-            .collect();
+        let digests: Option<Vec<&str>> =
+            self.parts().map(|part| Some(part.file.as_ref().ok()?.1.as_str())).collect();
         match digests?.as_slice() {
             [] => None,
             [one] => Some((*one).to_owned()),
             several => Some(hex(&Sha256::digest(several.join("\n").as_bytes()))),
         }
+    }
+
+    /// Returns its programs and files.
+    pub fn parts(&self) -> impl Iterator<Item = &Installed> {
+        self.programs.iter().chain(&self.files)
+    }
+}
+
+impl Installed {
+    fn read(name: String, found: Result<PathBuf, Sought>) -> Result<Self, DeviceError> {
+        let file = match found {
+            Ok(file) => match digest(&file) {
+                Ok(digest) => Ok((file, digest)),
+                Err(source) => return Err(DeviceError::Unread { file, source }),
+            },
+            Err(sought) => Err(sought),
+        };
+        Ok(Self { name, file })
+    }
+}
+
+/// Looks for every file of a bridge.
+fn files(manifest: &Manifest) -> impl Iterator<Item = (String, Result<PathBuf, Sought>)> {
+    manifest.installed.files.iter().map(|file| {
+        let found = file_at(&manifest.folder.join(file));
+        (file.display().to_string(), found)
+    })
+}
+
+fn file_at(path: &Path) -> Result<PathBuf, Sought> {
+    let Ok(path) = std::path::absolute(path) else { return Err(Sought::Path(path.to_owned())) };
+    match path.metadata() {
+        Ok(data) if data.is_file() => Ok(path),
+        Ok(_) => Err(Sought::NoFile(path)),
+        Err(_) => Err(Sought::Path(path)),
     }
 }
 
@@ -214,6 +271,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
 
     #[test]
@@ -224,11 +283,61 @@ mod tests {
         let error = programs().check(&manifest).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "no-such-bridge, a program of the bridge x, is not installed"
+            "no-such-bridge, a program of the bridge x, is not installed: no program of that name \
+             is in /usr/local/sbin, /usr/sbin, /sbin, /usr/bin, /bin"
         );
         assert_eq!(error.remedy(), "Install it: apt-get install x");
         let build = programs().build(&manifest).unwrap();
         assert_eq!((build.is_installed(), build.digest()), (false, None));
+    }
+
+    #[rstest]
+    #[case::of_a_role("", "no-such-tunneld", Some("no-such-tunneld"))]
+    #[case::of_a_path("", "/no/such/tunneld", Some("/no/such/tunneld"))]
+    #[case::that_is_a_folder("", "/usr", Some("/usr"))]
+    #[case::that_may_not_be_executed("", "/etc/passwd", Some("/etc/passwd"))]
+    #[case::of_a_preparation("prepare: [{ run: [no-such-keygen] }]", "sh", Some("no-such-keygen"))]
+    #[case::that_is_made("prepare: [{ run: [cp, a, '{dir}/b'] }]", "{dir}/b", None)]
+    #[case::all_there("prepare: [{ run: [sh] }]", "sh", None)]
+    fn what_is_run_has_to_be_there(
+        #[case] line: &str,
+        #[case] run: &str,
+        #[case] missing: Option<&str>,
+    ) {
+        let manifest = Manifest::parse("x.yaml", &roles(line, run)).unwrap();
+        let named = match programs().check(&manifest) {
+            Ok(()) => None,
+            Err(DeviceError::NotInstalled { program, .. }) => Some(program),
+            Err(error) => panic!("{error}"),
+        };
+        assert_eq!(named.as_deref(), missing);
+        let build = programs().build(&manifest).unwrap();
+        assert_eq!(build.is_installed(), missing.is_none());
+        assert_eq!(build.digest().is_some(), missing.is_none());
+    }
+
+    #[test]
+    fn files_have_to_be_there_and_are_part_of_the_build() {
+        let folder = std::env::temp_dir().join(format!("benchcar-files-{}", std::process::id()));
+        std::fs::create_dir_all(folder.join("lib")).unwrap();
+        let path = folder.join("vendor.yaml").display().to_string();
+        let bare = Manifest::parse(&path, &roles("", "sh")).unwrap();
+        let text = roles("installed: { files: [lib/agent.py] }", "sh");
+        let manifest = Manifest::parse(&path, &text).unwrap();
+        let error = programs().check(&manifest).unwrap_err().to_string();
+        let agent = folder.join("lib/agent.py");
+        let place = format!("is missing: no file can be seen at {}", agent.display());
+        assert!(error.ends_with(&place), "{error}");
+        assert!(!programs().build(&manifest).unwrap().is_installed());
+
+        let mut digests = BTreeSet::from([programs().build(&bare).unwrap().digest()]);
+        for text in ["one", "another"] {
+            std::fs::write(&agent, text).unwrap();
+            programs().check(&manifest).unwrap();
+            digests.insert(programs().build(&manifest).unwrap().digest());
+        }
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(digests.iter().flatten().count(), 3);
     }
 
     #[test]
@@ -256,6 +365,12 @@ mod tests {
         let digest = digest(&file).unwrap();
         std::fs::remove_file(&file).unwrap();
         assert_eq!(digest, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+
+    /// A bridge of two roles that run the same.
+    fn roles(line: &str, run: &str) -> String {
+        let role = format!("{{ run: ['{run}', x], port: {{ by: tap }}, ready: {{ udp: 1 }} }}");
+        format!("bridge: x\n{line}\nroles:\n  technician: {role}\n  mechanic: {role}\n")
     }
 
     fn programs() -> Programs {

@@ -1,6 +1,8 @@
 //! Why a bridge cannot be run, and what helps.
 
+use std::fmt;
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use scenarios::manifest::{Placeholder, RoleName};
@@ -9,14 +11,44 @@ use scenarios::manifest::{Placeholder, RoleName};
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
     /// A program it is made of is not installed.
-    #[error("{program}, a program of the bridge {bridge}, is not installed")]
+    #[error("{program}, a program of the bridge {bridge}, is not installed: {sought}")]
     NotInstalled {
         /// The bridge.
         bridge: String,
         /// The program.
         program: String,
+        /// Where it was looked for.
+        sought: Sought,
         /// What its manifest says helps.
         remedy: Option<String>,
+    },
+    /// A file it is made of is missing.
+    #[error("{file}, a file of the bridge {bridge}, is missing: {sought}")]
+    NoFile {
+        /// The bridge.
+        bridge: String,
+        /// The file, as its manifest names it.
+        file: String,
+        /// Where it was looked for.
+        sought: Sought,
+        /// What its manifest says helps.
+        remedy: Option<String>,
+    },
+    /// A file it is made of cannot be read.
+    #[error("{} cannot be read: {source}", .file.display())]
+    Unread {
+        /// The file.
+        file: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A program that is to be started is missing.
+    #[error("{program} could not be started, it is missing: {sought}")]
+    NotThere {
+        /// The program.
+        program: String,
+        /// Where it was looked for.
+        sought: Sought,
     },
     /// A program could not be started.
     #[error("{program} could not be started: {source}")]
@@ -92,6 +124,19 @@ pub enum DeviceError {
     },
 }
 
+/// Where something was looked for, and what is there instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sought {
+    /// Nothing is there.
+    Path(PathBuf),
+    /// Something else is there, such as a folder.
+    NoFile(PathBuf),
+    /// It is there, but not a program.
+    NotExecutable(PathBuf),
+    /// In these folders, by its name.
+    Folders(Vec<PathBuf>),
+}
+
 impl DeviceError {
     /// Returns what a user can do about it, as a sentence.
     pub fn remedy(&self) -> String {
@@ -99,6 +144,14 @@ impl DeviceError {
             Self::NotInstalled { remedy: Some(remedy), .. } => format!("Install it: {remedy}"),
             Self::NotInstalled { remedy: None, program, .. } => {
                 format!("Install {program}, or put its folder into PATH.")
+            }
+            Self::NoFile { remedy: Some(remedy), .. } => format!("Get it: {remedy}"),
+            Self::NoFile { remedy: None, .. } => {
+                "Put it there, or mend its path below `installed: files:`.".to_owned()
+            }
+            Self::Unread { .. } => "See that this user may read it.".to_owned(),
+            Self::NotThere { program, .. } => {
+                format!("Install {program}, or mend the first word of the manifest's `run`.")
             }
             Self::NotStarted { .. } => {
                 "See that the file may be executed and fits this machine.".to_owned()
@@ -118,6 +171,22 @@ impl DeviceError {
             }
             Self::Network { .. } => {
                 "See that this user may make network devices (root, or user namespaces).".to_owned()
+            }
+        }
+    }
+}
+
+impl fmt::Display for Sought {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => write!(f, "no file can be seen at {}", path.display()),
+            Self::NoFile(path) => write!(f, "{} is no file", path.display()),
+            Self::NotExecutable(file) => write!(f, "{} may not be executed", file.display()),
+            Self::Folders(folders) => {
+                f.write_str("no program of that name is in ")?;
+                let folders: Vec<String> =
+                    folders.iter().map(|folder| folder.display().to_string()).collect();
+                f.write_str(&folders.join(", "))
             }
         }
     }

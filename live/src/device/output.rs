@@ -9,8 +9,8 @@ use scenarios::manifest::Pattern;
 
 /// The lines a program has printed: the first ones and the last ones.
 ///
-/// A thread reads until the program and everything it started have closed their end. What is awaited
-/// is looked for as lines arrive: it is not missed when it is none of those that are kept.
+/// A thread reads until the program and everything it started have closed their end. What is
+/// awaited is looked for as lines arrive: it is not missed when it is none of those that are kept.
 #[derive(Clone)]
 pub struct Output(Arc<Shared>);
 
@@ -219,7 +219,7 @@ mod tests {
 
     #[rstest]
     #[case::among_many("line\n".repeat(300) + "ready\n" + &"line\n".repeat(1500), true)]
-    #[case::where_a_long_line_is_broken("x".repeat(LINE_LIMIT - 3) + "ready" + &"x".repeat(9), true)]
+    #[case::where_a_line_is_broken("x".repeat(LINE_LIMIT - 3) + "ready" + &"x".repeat(9), true)]
     #[case::far_into_a_long_line("x".repeat(5 * LINE_LIMIT) + "ready" + &"x\n".repeat(600), true)]
     #[case::in_two_lines("line\n".repeat(300) + "rea\ndy\n", false)]
     #[case::in_two_lines_of_full_length("x".repeat(LINE_LIMIT - 3) + "rea\ndy\n", false)]

@@ -51,7 +51,9 @@ fn run(words: &[String], programs: &Programs, dir: &Path) -> Result<(), DeviceEr
     let what = || words.join(" ");
     let failed = |how: String| DeviceError::NotPrepared { what: what(), how };
     let (program, arguments) = words.split_first().ok_or_else(|| failed("empty".to_owned()))?;
-    let file = programs.find(program).ok_or_else(|| failed(format!("there is no {program}")))?;
+    let file = programs
+        .find(program)
+        .map_err(|sought| failed(format!("{program} is missing: {sought}")))?;
     let mut command = Command::new(file);
     command.args(arguments).current_dir(dir);
     let (text, status) =

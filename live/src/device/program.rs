@@ -32,8 +32,9 @@ impl Program {
         let words: Vec<String> = words.collect::<Result<_, _>>()?;
         let program = words.first().cloned().unwrap_or_default();
         let failed = |source| DeviceError::NotStarted { program: program.clone(), source };
-        let file =
-            programs.find(&program).ok_or_else(|| failed(std::io::ErrorKind::NotFound.into()))?;
+        let file = programs
+            .find(&program)
+            .map_err(|sought| DeviceError::NotThere { program: program.clone(), sought })?;
         let (reader, writer) = std::io::pipe().map_err(failed)?;
         let mut command = Command::new(file);
         command

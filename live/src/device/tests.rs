@@ -78,6 +78,18 @@ fn a_chatty_program_is_seen_to_be_ready() {
 }
 
 #[test]
+fn a_program_that_was_not_made_is_told_with_where_it_should_be() {
+    let scene = Scene::new("unmade");
+    let text = manifest("", "exit", "up").replace("[sh, ", "['{dir}/tunneld', ");
+    let error = scene.start(&text).err().unwrap();
+    let place = scene.dir.join("tunneld");
+    let (place, told) = (place.display(), error.to_string());
+    let wanted =
+        format!("{place} could not be started, it is missing: no file can be seen at {place}");
+    assert_eq!(told, wanted);
+}
+
+#[test]
 fn a_preparation_that_fails_is_told() {
     let scene = Scene::new("prepare");
     let lines = "prepare:\n  - run: [sh, -c, 'echo no room; exit 9']\n";

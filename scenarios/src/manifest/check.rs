@@ -1,6 +1,7 @@
 //! From a manifest file to a [`Manifest`], or to everything that is wrong with it.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use super::{
     Attachment, Capability, Carrier, Installed, Manifest, Placeholder, Preparation, Role, RoleName,
@@ -16,7 +17,8 @@ use yaml::{Span, Tree, shorten};
 /// Reads a manifest from text.
 pub(super) fn parse(file: &str, text: &str) -> Result<Manifest, ScenarioErrors> {
     let mut reader = Reader::new(SUBJECT, file, text, &[]);
-    let manifest = reader.tree(&[]).and_then(|tree| manifest(&mut reader, &tree));
+    let folder = Path::new(file).parent().unwrap_or(Path::new(""));
+    let manifest = reader.tree(&[]).and_then(|tree| manifest(&mut reader, &tree, folder));
     match (reader.into_errors(), manifest) {
         (Some(errors), _) => Err(errors),
         (None, Some(manifest)) => Ok(manifest),
@@ -36,7 +38,7 @@ pub(super) fn unknown(word: &str) -> ScenarioErrors {
     .into()
 }
 
-fn manifest(reader: &mut Reader, tree: &Tree) -> Option<Manifest> {
+fn manifest(reader: &mut Reader, tree: &Tree, folder: &Path) -> Option<Manifest> {
     if !TOP.check(reader, tree) {
         return None;
     }
@@ -54,19 +56,12 @@ fn manifest(reader: &mut Reader, tree: &Tree) -> Option<Manifest> {
         check_preparation(reader, tree, index, step.as_ref());
     }
     let carrier = carrier(reader, tree);
-    if let (Some(Carrier::Programs(roles)), true) =
-        (&carrier, capabilities.contains(&Capability::Relay))
-        && roles.relay.is_none()
-    {
-        let help = "add `roles: relay:`, or take `relay` away";
-        reader.fail(
-            place(tree, &["capabilities"]),
-            "a relay is claimed, and none is started",
-            help,
-        );
+    if carrier.is_some() {
+        check_relay(reader, tree, &capabilities);
     }
     Some(Manifest {
         name: name?,
+        folder: folder.to_owned(),
         about,
         installed,
         version,
@@ -74,6 +69,26 @@ fn manifest(reader: &mut Reader, tree: &Tree) -> Option<Manifest> {
         prepare: prepare.into_iter().flatten().collect(),
         carrier: carrier?,
     })
+}
+
+/// What is claimed of a relay has to be what is started.
+fn check_relay(reader: &mut Reader, tree: &Tree, capabilities: &BTreeSet<Capability>) {
+    let started = tree.get("roles").and_then(|roles| roles.entry("relay"));
+    let claimed = tree.get("capabilities");
+    // One that was misread could be this one.
+    let is_whole = claimed.is_none_or(|claimed| claimed.items().len() == capabilities.len());
+    match (started, capabilities.contains(&Capability::Relay)) {
+        (None, true) => {
+            let help = "add `roles: relay:`, or take `relay` away";
+            let span = place(tree, &["capabilities"]);
+            reader.fail(span, "a relay is claimed, and none is started", help);
+        }
+        (Some((key, _)), false) if is_whole => {
+            let help = "add `relay` to `capabilities`, or take this role away";
+            reader.fail(&key.span, "a relay is started, and none is claimed", help);
+        }
+        (Some(_), _) | (None, false) => {}
+    }
 }
 
 fn check_name(reader: &mut Reader, tree: &Tree, name: Option<&str>) {
@@ -95,6 +110,12 @@ fn check_programs(
     for (index, program) in installed.programs.iter().enumerate() {
         let span = place(tree, &["installed", "programs", &format!("#{index}")]);
         only(reader, span, program, &known);
+    }
+    for (index, file) in installed.files.iter().enumerate() {
+        if file.as_os_str().is_empty() {
+            let span = place(tree, &["installed", "files", &format!("#{index}")]);
+            reader.fail(span, "there is no file here", "write its path from this folder");
+        }
     }
     let Some(version) = version else { return };
     let run = place(tree, &["version", "run"]);
@@ -127,7 +148,10 @@ fn check_preparation(reader: &mut Reader, tree: &Tree, index: usize, step: Optio
             if words.is_empty() {
                 reader.fail(span, "there is no program here", "write `run: [program, …]`");
             }
-            words.iter().for_each(|word| only(reader, span, word, &PREPARED));
+            for (index, word) in words.iter().enumerate() {
+                let span = place(tree, &["prepare", &number, "run", &format!("#{index}")]);
+                only(reader, span, word, if index == 0 { &PROGRAM } else { &PREPARED });
+            }
         }
         Some(Preparation::File(file)) => {
             let span = place(tree, &["prepare", &number, "file", "path"]);
@@ -230,7 +254,8 @@ fn check_port(reader: &mut Reader, tree: &Tree, name: RoleName, role: &Role) {
         }
     }
     for (index, word) in role.run.iter().enumerate() {
-        only(reader, place(tree, &["run", &format!("#{index}")]), word, &known);
+        let known = if index == 0 { &PROGRAM[..] } else { &known };
+        only(reader, place(tree, &["run", &format!("#{index}")]), word, known);
     }
     if let Some(device) = &role.ready.device {
         only(reader, place(tree, &["ready", "device"]), device, &known);
@@ -272,6 +297,9 @@ const PREPARED: [Placeholder; 9] = [
     Placeholder::Guard,
     Placeholder::Benchcar,
 ];
+
+/// What a program may be named by: it has to be the same whatever is run through the bridge.
+const PROGRAM: [Placeholder; 2] = [Placeholder::Benchcar, Placeholder::Dir];
 
 /// The longest anybody waits for a program.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(300);

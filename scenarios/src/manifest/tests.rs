@@ -1,5 +1,7 @@
 //! The shipped manifests are right, and mistakes are told where they are.
 
+use std::path::Path;
+
 use rstest::rstest;
 
 use super::{Attachment, Capability, Carrier, Manifest, Placeholder, RoleName, SHIPPED};
@@ -51,16 +53,16 @@ fn the_wire_starts_nothing() {
 #[case::repeated_capability("bridge: x\nwire: true\ncapabilities: [guard, guard]\n")]
 #[case::relay_claimed(&with("capabilities: [relay]", ""))]
 #[case::unknown_role(&with("", "mechanik: {}"))]
-#[case::relay_with_port(&with("", "relay: { run: [x], port: { by: tap }, ready: { udp: 1 } }"))]
-#[case::never_ready(&with("", "relay: { run: [x], ready: {} }"))]
-#[case::unit(&with("", "relay: { run: [x], ready: { udp: 1, within: 5 } }"))]
-#[case::too_patient(&with("", "relay: { run: [x], ready: { udp: 1, within: 1h } }"))]
-#[case::port_zero(&with("", "relay: { run: [x], ready: { udp: 0 } }"))]
-#[case::port_too_large(&with("", "relay: { run: [x], ready: { udp: 70000 } }"))]
-#[case::pattern(&with("", "relay: { run: [x], ready: { log: '(a' } }"))]
-#[case::signal(&with("", "relay: { run: [x], ready: { udp: 1 }, stop: { signal: trem } }"))]
-#[case::placeholder(&with("", "relay: { run: [x, '{relay-adress}'], ready: { udp: 1 } }"))]
-#[case::placeholder_elsewhere(&with("", "relay: { run: [x, '{tap}'], ready: { udp: 1 } }"))]
+#[case::relay_with_port(&with(RELAY, "relay: { run: [x], port: { by: tap }, ready: { udp: 1 } }"))]
+#[case::never_ready(&with(RELAY, "relay: { run: [x], ready: {} }"))]
+#[case::unit(&with(RELAY, "relay: { run: [x], ready: { udp: 1, within: 5 } }"))]
+#[case::too_patient(&with(RELAY, "relay: { run: [x], ready: { udp: 1, within: 1h } }"))]
+#[case::port_zero(&with(RELAY, "relay: { run: [x], ready: { udp: 0 } }"))]
+#[case::port_too_large(&with(RELAY, "relay: { run: [x], ready: { udp: 70000 } }"))]
+#[case::pattern(&with(RELAY, "relay: { run: [x], ready: { log: '(a' } }"))]
+#[case::signal(&with(RELAY, "relay: { run: [x], ready: { udp: 1 }, stop: { signal: trem } }"))]
+#[case::placeholder(&with(RELAY, "relay: { run: [x, '{relay-adress}'], ready: { udp: 1 } }"))]
+#[case::placeholder_elsewhere(&with(RELAY, "relay: { run: [x, '{tap}'], ready: { udp: 1 } }"))]
 #[case::outside(&with("prepare: [{ file: { path: '{dir}/../x', text: a } }]", ""))]
 #[case::preparation(&with("prepare: [{ copy: [a, b] }]", ""))]
 #[case::nothing_run(&with("prepare: [{ run: [] }]", ""))]
@@ -69,6 +71,11 @@ fn the_wire_starts_nothing() {
     "bridge: x\nroles:\n  technician: { run: [a], port: { by: tap, mtu: 20 }, ready: { tcp: 1 } }\n"
 )]
 #[case::no_port("bridge: x\nroles:\n  mechanic: { run: [a, '{port}'], ready: { tcp: 1 } }\n")]
+#[case::relay_claimed_of_a_wire("bridge: x\nwire: true\ncapabilities: [relay]\n")]
+#[case::relay_not_claimed(&with("", "relay: { run: [x], ready: { udp: 1 } }"))]
+#[case::program_of_a_port(&with(RELAY, "relay: { run: ['x-{order}'], ready: { udp: 1 } }"))]
+#[case::program_prepared(&with("prepare: [{ run: [a, '{tap}'] }, { run: ['{guard}'] }]", ""))]
+#[case::file_without_name(&with("installed: { files: [a, ''] }", ""))]
 fn a_mistake_is_told_where_it_is(#[case] text: &str) {
     let errors = Manifest::parse("vendor.yaml", text).unwrap_err();
     assert!(errors.iter().all(|error| error.position().is_some()), "{errors}");
@@ -111,6 +118,23 @@ fn the_worked_example_of_the_docs_is_a_manifest() {
         assert!(page.contains(&written), "the page does not name {written}");
     }
 }
+
+#[test]
+fn what_is_run_counts_as_a_program_once() {
+    let text = with(
+        "installed: { programs: [agent, helper], files: [lib/a.so, /b.py] }\nprepare: [{ run: \
+         [keygen, now] }, { run: ['{dir}/made'] }, { run: [a] }]\ncapabilities: [relay]",
+        "relay: { run: ['{benchcar}', bridge, relay], ready: { udp: 1 } }",
+    );
+    let manifest = Manifest::parse("some/where/vendor.yaml", &text).unwrap();
+    let programs: Vec<String> = manifest.programs().iter().map(ToString::to_string).collect();
+    assert_eq!(programs, ["agent", "helper", "keygen", "a", "{benchcar}"]);
+    assert_eq!(manifest.folder, Path::new("some/where"));
+    assert_eq!(manifest.installed.files, [Path::new("lib/a.so"), Path::new("/b.py")]);
+}
+
+/// A relay is claimed.
+const RELAY: &str = "capabilities: [relay]";
 
 /// A manifest that is right but for one line on top and one role.
 fn with(line: &str, role: &str) -> String {
