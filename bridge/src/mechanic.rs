@@ -41,9 +41,9 @@ struct Repetition {
 
 impl Mechanic {
     /// Makes a mechanic that opens the order as soon as its host has an address.
-    pub fn new(config: EndpointConfig, secret: impl Into<Secret>) -> Self {
+    pub fn new(config: EndpointConfig, secret: &Secret) -> Self {
         let (repeat, repeat_max) = (config.link_repeat, config.link_repeat_max);
-        let endpoint = Endpoint::new(config, Role::Mechanic, &secret.into());
+        let endpoint = Endpoint::new(config, Role::Mechanic, secret);
         let link = Report { number: 0, up: false, repetition: None };
         let lan = VecDeque::from([PortOutput::Link(true)]);
         Self { endpoint, link, repeat, repeat_max, lan }

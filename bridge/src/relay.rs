@@ -96,8 +96,7 @@ pub struct RelayCounters {
 
 impl Relay {
     /// Makes a relay that holds no orders.
-    pub fn new(config: RelayConfig, secret: impl Into<Secret>) -> Self {
-        let secret: Secret = secret.into();
+    pub fn new(config: RelayConfig, secret: &Secret) -> Self {
         let actions = VecDeque::from([SocketAction::Bind { port: config.port }]);
         let control = Limit::new(u64::from(config.control_per_second), Duration::from_secs(1));
         let sender = Limit::new(u64::from(config.control_per_address), SLOW_BURST);

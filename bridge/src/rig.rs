@@ -13,6 +13,7 @@ use crate::event::{BridgeEvent, RelayEvent};
 use crate::mechanic::Mechanic;
 use crate::message::{Message, OrderNumber};
 use crate::relay::Relay;
+use crate::secret::Secret;
 use crate::technician::Technician;
 
 pub const RELAY: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(192, 0, 2, 1), RELAY_PORT);
@@ -78,7 +79,7 @@ impl Rig {
             now: Instant::ZERO,
             technicians: BTreeMap::new(),
             mechanics: BTreeMap::new(),
-            relay: Some(Relay::new(relay, Seed(seed).child("relay"))),
+            relay: Some(Relay::new(relay, &Secret::of_virtual_time(Seed(seed).child("relay")))),
             pipe: Pipe {
                 delay: Duration::from_millis(10),
                 jitter: Duration::ZERO,
@@ -101,15 +102,20 @@ impl Rig {
         rig
     }
 
+    /// Draws a new program's secret.
+    fn secret(&self, at: u8) -> Secret {
+        Secret::of_virtual_time(Seed(u64::from(at)).child(&self.now.to_string()))
+    }
+
     pub fn add_technician(&mut self, at: u8, config: EndpointConfig) {
-        let seed = Seed(u64::from(at)).child(&self.now.to_string());
-        self.technicians.insert(at, Technician::new(config, seed));
+        let secret = self.secret(at);
+        self.technicians.insert(at, Technician::new(config, &secret));
         self.acquire(at);
     }
 
     pub fn add_mechanic(&mut self, at: u8, config: EndpointConfig) {
-        let seed = Seed(u64::from(at)).child(&self.now.to_string());
-        self.mechanics.insert(at, Mechanic::new(config, seed));
+        let secret = self.secret(at);
+        self.mechanics.insert(at, Mechanic::new(config, &secret));
         self.acquire(at);
     }
 

@@ -15,6 +15,7 @@ use crate::event::{BridgeEvent, DropReason, EndReason, Flow, RelayEvent, Sample}
 use crate::message::{OrderNumber, Refusal, Role};
 use crate::relay::Relay;
 use crate::rig::{MECHANIC, RELAY, Rig, TECHNICIAN, config, frame, host};
+use crate::secret::Secret;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -218,7 +219,7 @@ fn a_relay_restart_is_ridden_through() {
     let mut rig = Rig::paired(1);
     rig.relay = None;
     rig.run(3 * SECOND);
-    rig.relay = Some(Relay::new(RelayConfig::default(), Seed(99)));
+    rig.relay = Some(Relay::new(RelayConfig::default(), &Secret::of_virtual_time(Seed(99))));
     rig.drain();
     rig.run(8 * SECOND);
     assert_eq!(rig.links(TECHNICIAN), [true]);
@@ -238,7 +239,7 @@ fn a_link_change_during_a_relay_restart_is_told_afterwards() {
     rig.run(SECOND);
     rig.link(false);
     rig.run(SECOND);
-    rig.relay = Some(Relay::new(RelayConfig::default(), Seed(99)));
+    rig.relay = Some(Relay::new(RelayConfig::default(), &Secret::of_virtual_time(Seed(99))));
     rig.drain();
     rig.run(8 * SECOND);
     assert_eq!(rig.links(TECHNICIAN), [true, false]);
@@ -257,7 +258,7 @@ fn a_relay_that_stays_away_takes_the_lan_down_and_brings_it_back() {
         .expect("the peer was lost");
     assert!(*lost_at - gone <= 15 * SECOND, "{lost_at}");
     rig.run(600 * SECOND);
-    rig.relay = Some(Relay::new(RelayConfig::default(), Seed(99)));
+    rig.relay = Some(Relay::new(RelayConfig::default(), &Secret::of_virtual_time(Seed(99))));
     rig.drain();
     rig.run(11 * SECOND);
     assert_eq!(rig.links(TECHNICIAN), [true, false, true]);

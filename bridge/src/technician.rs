@@ -33,12 +33,12 @@ enum Link {
 
 impl Technician {
     /// Makes a technician that joins as soon as its host has an address.
-    pub fn new(config: EndpointConfig, secret: impl Into<Secret>) -> Self {
+    pub fn new(config: EndpointConfig, secret: &Secret) -> Self {
         let gate = match config.guard.mode {
             GuardMode::Off | GuardMode::Advise => None,
             GuardMode::Enforce => Some(Gate::new(config.guard.linger)),
         };
-        let endpoint = Endpoint::new(config, Role::Technician, &secret.into());
+        let endpoint = Endpoint::new(config, Role::Technician, secret);
         Self { endpoint, link: Link::Unknown, gate, lan: VecDeque::new() }
     }
 

@@ -4,7 +4,7 @@ use bridge::guard::{GuardConfig, GuardMode};
 use bridge::{Carry, OrderNumber, RelayConfig};
 use live::bridge::{
     BridgeError, Entry, Happening, MechanicOptions, MechanicPort, RelayHappening, Status, Summary,
-    TechnicianOptions, run_mechanic, run_relay, run_technician, seed,
+    TechnicianOptions, run_mechanic, run_relay, run_technician, secret,
 };
 use live::port::{Adapter, fit};
 use node::Instant;
@@ -191,7 +191,7 @@ fn draw(args: &OrderArgs, teller: &Teller) -> Result<Entry, Trouble> {
                       use --order N and --passcode-file FILE";
         return Err(Trouble::Asked(reason.to_owned()));
     }
-    let (order, drawn) = passcode::drawn(seed().map_err(BridgeError::from)?);
+    let (order, drawn) = passcode::drawn(&secret().map_err(BridgeError::from)?);
     let passcode = passcode::given(args)?;
     let order_text = passcode::spoken(&order.to_string());
     teller.print(&format!("\nOrder number\n\n{}\n", large::large(&order_text)));

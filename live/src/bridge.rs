@@ -35,7 +35,7 @@ pub use relay::{RelayHappening, RelayService, RelayStatus};
 pub use relay_name::{NameError, RelayName};
 pub use service::{
     Entry, MechanicOptions, MechanicPort, TechnicianOptions, default_listen, run_mechanic,
-    run_relay, run_technician, seed,
+    run_relay, run_technician, secret,
 };
 pub use session::{Happening, Session, Summary, Unanswered};
 pub use status::{Passed, Phase, Status};

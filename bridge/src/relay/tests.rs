@@ -56,7 +56,7 @@ enum Stimulus {
 
 impl Bench {
     fn new(config: RelayConfig) -> Self {
-        let mut relay = Relay::new(config, Seed(5));
+        let mut relay = Relay::new(config, &Secret::of_virtual_time(Seed(5)));
         relay.next_candidate = 0;
         assert!(matches!(relay.poll_output(), Some(SocketAction::Bind { .. })));
         Self { relay, now: Instant::from_secs(100) }

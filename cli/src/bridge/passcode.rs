@@ -2,8 +2,8 @@
 
 use std::fs;
 
+use bridge::Secret;
 use console::Term;
-use node::Seed;
 
 use super::options::OrderArgs;
 use crate::complain;
@@ -56,8 +56,8 @@ pub fn asked() -> Result<String, String> {
 }
 
 /// Draws an order number of six digits and a passcode that is easy to say on the phone.
-pub fn drawn(seed: Seed) -> (u64, String) {
-    let mut chance = seed.stream("bridge/order");
+pub fn drawn(secret: &Secret) -> (u64, String) {
+    let mut chance = secret.source("bridge/order");
     let order = ORDER_DIGITS / 10 + chance.below(ORDER_DIGITS - ORDER_DIGITS / 10);
     let groups: Vec<String> = (0..GROUPS).map(|_| format!("{:03}", chance.below(1000))).collect();
     (order, groups.concat())
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn what_is_drawn_can_be_said_and_typed_again() {
-        let (order, passcode) = drawn(Seed(1));
+        let (order, passcode) = drawn(&Secret::from([1; 32]));
         assert!((100_000..1_000_000).contains(&order));
         assert_eq!(passcode.len(), 12);
         assert_eq!(checked(&spoken(&passcode)), Ok(passcode));

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 
 use bridge::config::RELAY_PORT;
 use bridge::guard::GuardMode;
-use bridge::{EndpointConfig, Mechanic, OrderNumber, Relay, RelayConfig, Technician};
+use bridge::{EndpointConfig, Mechanic, OrderNumber, Relay, RelayConfig, Secret, Technician};
 use node::{AddressPlan, Host, HostConfig, Instant, Node, PortInput, Seed, TcpProfile};
 use scenarios::{BridgeSetup, Carry, Guard};
 
@@ -41,8 +41,9 @@ impl Bridge {
         let seed = seed.child("bridge");
         let relay = SocketAddrV4::new(RELAY_ADDRESS, RELAY_PORT);
         let config = || config(relay, setup);
-        let technician = Technician::new(config(), seed.child("technician"));
-        let mechanic = Mechanic::new(config(), seed.child("mechanic"));
+        let secret = |role| Secret::of_virtual_time(seed.child(role));
+        let technician = Technician::new(config(), &secret("technician"));
+        let mechanic = Mechanic::new(config(), &secret("mechanic"));
         let mut bridge = Self {
             technician: Host::new(
                 host("technician", TECHNICIAN_MAC, TECHNICIAN_ADDRESS, seed),
@@ -61,7 +62,7 @@ impl Bridge {
     /// Starts the relay, which knows nothing of orders it may have had in an earlier life.
     pub fn start_relay(&mut self, now: Instant) {
         let life = self.seed.child(&format!("relay/{}", now.as_nanos()));
-        let app = Relay::new(RelayConfig::default(), life);
+        let app = Relay::new(RelayConfig::default(), &Secret::of_virtual_time(life));
         let mut relay = Host::new(host("relay", RELAY_MAC, RELAY_ADDRESS, life), app);
         relay.handle_input(now, PortInput::Link(true));
         self.relay = Some(relay);

@@ -7,9 +7,9 @@ use std::task::{Context, Poll};
 
 use bridge::message::{Message, is_packet};
 use bridge::relay::RelayCounters;
-use bridge::{Relay, RelayConfig, RelayEvent};
+use bridge::{Relay, RelayConfig, RelayEvent, Secret};
 use bytes::Bytes;
-use node::{Duration, Instant, Node, Seed, SocketAction, SocketEvent};
+use node::{Duration, Instant, Node, SocketAction, SocketEvent};
 use tokio::select;
 use tracing::debug;
 
@@ -70,13 +70,13 @@ impl RelayService {
     pub fn start(
         listen: SocketAddrV4,
         config: RelayConfig,
-        seed: Seed,
+        secret: &Secret,
     ) -> Result<Self, BridgeError> {
         let wan = Wan::bind(listen).map_err(|error| BridgeError::listen(listen, error))?;
         let port = wan.port();
         // Everyone who can have a seat at once: a mechanic and its candidates.
         let sources = Sources::new(config.orders * (2 + config.candidates));
-        let relay = Relay::new(RelayConfig { port, ..config }, seed);
+        let relay = Relay::new(RelayConfig { port, ..config }, secret);
         let (clock, alarm) = (Clock::start(), Alarm::new()?);
         let look_at = Instant::ZERO + LOOK;
         Ok(Self { relay, port, wan, sources, clock, alarm, arrivals: Vec::new(), look_at })

@@ -2,12 +2,12 @@
 
 use std::fs::File;
 use std::future::Future;
-use std::io::Read;
+use std::io::{self, Read};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::pin::pin;
 
 use bridge::guard::GuardConfig;
-use bridge::{Carry, EndpointConfig, Mechanic, OrderNumber, RelayConfig, Role, Technician};
+use bridge::{Carry, EndpointConfig, Mechanic, OrderNumber, RelayConfig, Role, Secret, Technician};
 use node::{Instant, Seed};
 use tokio::{runtime, select};
 
@@ -74,18 +74,18 @@ pub fn run_technician(
 ) -> Result<Summary, BridgeError> {
     run(async {
         let mut stop = pin!(interrupted()?);
-        let seed = seed()?;
+        let secret = secret()?;
         let mut port = TesterPort::make(&options.tap, options.entry.order)?;
         let Some(entered) = unless(stop.as_mut(), enter(&options.entry)).await else {
             return Ok(Summary::default());
         };
         let (relay, mut config) = entered?;
         config.guard = options.guard;
-        let mut chance = seed.stream("bridge/tap/address");
+        let mut chance = Seed(secret.source("bridge/tap").number()).stream("bridge/tap/address");
         if let Some(address) = options.address.draw(&mut chance) {
             port.give(address, config.suggested_mtu()).await?;
         }
-        let machine = Technician::new(config, seed);
+        let machine = Technician::new(config, &secret);
         carry(machine, port, options.entry.relay, relay, stop, observe).await
     })
 }
@@ -97,7 +97,7 @@ pub fn run_mechanic(
 ) -> Result<Summary, BridgeError> {
     run(async {
         let mut stop = pin!(interrupted()?);
-        let seed = seed()?;
+        let secret = secret()?;
         let port = match &options.port {
             MechanicPort::Adapter(name) => Port::raw(name)?,
             MechanicPort::Tap(name) => {
@@ -113,7 +113,7 @@ pub fn run_mechanic(
             fit_beside(name, relay)?;
         }
         config.carry = options.carry;
-        let machine = Mechanic::new(config, seed);
+        let machine = Mechanic::new(config, &secret);
         carry(machine, port, options.entry.relay, relay, stop, observe).await
     })
 }
@@ -126,17 +126,21 @@ pub fn run_relay(
 ) -> Result<RelayStatus, BridgeError> {
     run(async {
         let stop = interrupted()?;
-        Ok(RelayService::start(listen, config, seed()?)?.run(stop, observe).await)
+        Ok(RelayService::start(listen, config, &secret()?)?.run(stop, observe).await)
     })
 }
 
-/// Draws from the system what everything random of one process comes from.
-pub fn seed() -> Result<Seed, LiveError> {
+/// Draws from the system what everything secret of one process comes from.
+pub fn secret() -> Result<Secret, LiveError> {
     let refused = |source| LiveError::System { what: "random number", source };
-    let mut bytes = [0; 8];
-    let mut source = File::open("/dev/urandom").map_err(refused)?;
-    source.read_exact(&mut bytes).map_err(refused)?;
-    Ok(Seed(u64::from_ne_bytes(bytes)))
+    drawn_from(File::open("/dev/urandom").map_err(refused)?).map_err(refused)
+}
+
+/// Takes all the bytes a secret has, none made out of others.
+fn drawn_from(mut source: impl Read) -> io::Result<Secret> {
+    let mut bytes = [0; 32];
+    source.read_exact(&mut bytes)?;
+    Ok(Secret::from(bytes))
 }
 
 fn run<T>(work: impl Future<Output = Result<T, BridgeError>>) -> Result<T, BridgeError> {
@@ -209,5 +213,15 @@ mod tests {
         });
         assert_eq!(end.recv_timeout(LIMIT), Ok(true));
         drop(answer);
+    }
+
+    #[test]
+    fn a_secret_is_all_of_what_the_system_gave() {
+        let bytes: [u8; 32] = std::array::from_fn(|index| index as u8);
+        let number = |secret: &Secret| secret.source("test").number();
+        let drawn = drawn_from(&bytes[..]).unwrap();
+        assert_eq!(number(&drawn), number(&Secret::from(bytes)));
+        assert!(drawn_from(&bytes[..31]).is_err(), "a secret was made of less");
+        assert_ne!(number(&secret().unwrap()), number(&secret().unwrap()));
     }
 }

@@ -6,9 +6,8 @@ use std::io;
 use std::rc::Rc;
 use std::task::Waker;
 
-use bridge::{EndpointConfig, Mechanic, OrderNumber, RelayConfig, Technician};
+use bridge::{EndpointConfig, Mechanic, OrderNumber, RelayConfig, Secret, Technician};
 use bytes::Bytes;
-use node::Seed;
 
 use super::super::RelayService;
 use super::*;
@@ -101,7 +100,8 @@ fn frame(number: u16) -> Bytes {
 
 fn relay_service() -> (RelayService, SocketAddrV4) {
     let listen = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
-    let relay = RelayService::start(listen, RelayConfig::default(), Seed(1)).unwrap();
+    let relay =
+        RelayService::start(listen, RelayConfig::default(), &Secret::from([1; 32])).unwrap();
     let at = SocketAddrV4::new(Ipv4Addr::LOCALHOST, relay.port());
     (relay, at)
 }
@@ -116,8 +116,8 @@ async fn with_bridge<F: Future<Output = ()>>(
 ) -> [Summary; 2] {
     let (relay, at) = relay_service();
     let (near, far) = (Memory::default(), Memory::default());
-    let technician = Technician::new(config(at, "open sesame"), Seed(2));
-    let mechanic = Mechanic::new(config(at, "open sesame"), Seed(3));
+    let technician = Technician::new(config(at, "open sesame"), &Secret::from([2; 32]));
+    let mechanic = Mechanic::new(config(at, "open sesame"), &Secret::from([3; 32]));
     let technician = Session::start(technician, near.clone(), name(at), at).unwrap();
     let mechanic = Session::start(mechanic, far.clone(), name(at), at).unwrap();
     let (stop, stopped) = tokio::sync::watch::channel(false);
@@ -218,10 +218,10 @@ async fn an_adapter_that_goes_ends_the_session_with_a_summary() {
 #[tokio::test]
 async fn a_wrong_passcode_ends_the_session_with_the_reason() {
     let (relay, at) = relay_service();
-    let mechanic = Mechanic::new(config(at, "right"), Seed(3));
+    let mechanic = Mechanic::new(config(at, "right"), &Secret::from([3; 32]));
     let mechanic = Session::start(mechanic, Memory::default(), name(at), at).unwrap();
     let wrong = EndpointConfig { passcode_attempts: 1, ..config(at, "wrong") };
-    let technician = Technician::new(wrong, Seed(2));
+    let technician = Technician::new(wrong, &Secret::from([2; 32]));
     let technician = Session::start(technician, Memory::default(), name(at), at).unwrap();
     let is_offered = Rc::new(tokio::sync::Notify::new());
     let offered = is_offered.clone();
