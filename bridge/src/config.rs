@@ -131,11 +131,17 @@ pub struct RelayConfig {
     pub candidates: usize,
     /// How many of them from one IPv4 address.
     pub candidates_per_address: usize,
-    /// How many control messages it reads per second, from everyone together.
+    /// How many control messages it reads per second from everyone together who is in no order;
+    /// greetings, which anybody can send in anyone's name, and entries by themselves.
     pub control_per_second: u32,
-    /// How many of them from one IPv4 address (and few others that share its place in a table).
+    /// How many of them from one IPv4 address (and few others that share its place in a table), and
+    /// how many of each one who is in an order.
     pub control_per_address: u32,
-    /// How many bytes it forwards per second between the mechanic and all candidates of an order.
+    /// How many bytes it forwards per second between mechanics and candidates of one IPv4 address
+    /// (and few others that share its place), each packet 128 bytes longer than it is.
+    ///
+    /// All candidates of an order together get as much for each one there may be, and while its
+    /// technician is there as much as one.
     pub candidate_bytes_per_second: u64,
     /// How many bytes it forwards per second for one order, both directions together.
     pub order_bytes_per_second: u64,
@@ -146,6 +152,8 @@ pub struct RelayConfig {
     pub silence: Duration,
     /// How long an order may have one side only.
     pub half_open_limit: Duration,
+    /// How long an order may be without its mechanic.
+    pub orphan_limit: Duration,
     /// How long an address may not join an order after one wrong passcode; doubles each time.
     pub wrong_passcode_delay: Duration,
     /// Longest time an address may not join an order after a wrong passcode.
@@ -162,10 +170,11 @@ impl Default for RelayConfig {
             candidates_per_address: 2,
             control_per_second: 20_000,
             control_per_address: 20,
-            candidate_bytes_per_second: 64_000,
+            candidate_bytes_per_second: 16_000,
             order_bytes_per_second: 125_000_000,
             silence: Duration::from_secs(12),
             half_open_limit: Duration::from_secs(3600),
+            orphan_limit: Duration::from_secs(90),
             wrong_passcode_delay: Duration::from_secs(1),
             wrong_passcode_delay_max: Duration::from_secs(300),
         }

@@ -51,6 +51,8 @@ pub struct Endpoint {
     lanes: Vec<Lane>,
     next_session: u32,
     guesses: Guesses,
+    /// Callers in a row that began and proved nothing.
+    in_vain: u32,
     bond: Option<Bond>,
     room: Room,
     guard: Guard,
@@ -150,6 +152,7 @@ impl Endpoint {
             lanes: Vec::new(),
             next_session: 1,
             guesses: Guesses::default(),
+            in_vain: 0,
             bond: None,
             room: Room::default(),
             guard,
@@ -319,6 +322,9 @@ impl Endpoint {
                 self.part();
                 self.greet(now, 0);
             }
+            Message::Gone { channel, candidate } if self.channel() == Some(channel) => {
+                self.caller_gone(now, candidate);
+            }
             Message::Wrapped { candidate, instance, packet } => {
                 self.handle_wrapped(now, candidate, instance, packet);
             }
@@ -327,7 +333,8 @@ impl Endpoint {
             | Message::Refused { .. }
             | Message::Pong { .. }
             | Message::Unknown { .. }
-            | Message::Left { .. } => {}
+            | Message::Left { .. }
+            | Message::Gone { .. } => {}
             Message::Hello { .. }
             | Message::Open { .. }
             | Message::Join { .. }

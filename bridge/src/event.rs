@@ -24,6 +24,12 @@ pub enum BridgeEvent {
     },
     /// Somebody tried to join with a wrong passcode, on the mechanic's side only.
     WrongPasscode,
+    /// Callers began to prove themselves and did not go on, on the mechanic's side only: they may
+    /// keep the technician from being heard.
+    CalledInVain {
+        /// How many in a row.
+        callers: u32,
+    },
     /// The relay forgot the order or this side of it; the endpoint registers again.
     RelayForgot,
     /// The peer was silent for the configured time.

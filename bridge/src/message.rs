@@ -23,6 +23,7 @@
 //! 0B    left       relay     channel u64
 //! 0C    admit      mechanic  channel u64, candidate u32
 //! 0D    reject     mechanic  channel u64, candidate u32, wrong u8
+//! 0E    gone       relay     channel u64, candidate u32
 //! 10    wrapped    both      candidate u32, instance u64, packet of the tunnel
 //! ```
 //!
@@ -63,6 +64,7 @@ const LEAVE: u8 = 0x0A;
 const LEFT: u8 = 0x0B;
 const ADMIT: u8 = 0x0C;
 const REJECT: u8 = 0x0D;
+const GONE: u8 = 0x0E;
 const WRAPPED: u8 = 0x10;
 
 /// The number by which both sides name their common work.
@@ -205,6 +207,13 @@ pub enum Message {
         /// Whether it did not know the passcode.
         wrong: bool,
     },
+    /// A candidate the mechanic has not admitted is not there any more.
+    Gone {
+        /// The order's number at this relay.
+        channel: u64,
+        /// The candidate.
+        candidate: u32,
+    },
     /// A packet of the tunnel from or for a candidate, on the mechanic's leg.
     Wrapped {
         /// The candidate.
@@ -295,8 +304,9 @@ impl Message {
             Self::Unknown { channel } => put_channel(&mut out, UNKNOWN, *channel),
             Self::Leave { channel } => put_channel(&mut out, LEAVE, *channel),
             Self::Left { channel } => put_channel(&mut out, LEFT, *channel),
-            Self::Admit { channel, candidate } => {
-                put_channel(&mut out, ADMIT, *channel);
+            Self::Admit { channel, candidate } | Self::Gone { channel, candidate } => {
+                let admit = matches!(self, Self::Admit { .. });
+                put_channel(&mut out, if admit { ADMIT } else { GONE }, *channel);
                 out.put_u32(*candidate);
             }
             Self::Reject { channel, candidate, wrong } => {
@@ -371,6 +381,7 @@ impl Message {
                     value => return Err(DecodeError::Value { kind, value }),
                 },
             },
+            GONE => Self::Gone { channel: body.get_u64(), candidate: body.get_u32() },
             WRAPPED => {
                 Self::Wrapped { candidate: body.get_u32(), instance: body.get_u64(), packet: body }
             }
@@ -456,7 +467,7 @@ fn check_length(kind: u8, body: usize) -> Result<(), DecodeError> {
         PING => body == 12,
         PONG => body == 16,
         UNKNOWN | LEAVE | LEFT => body == 8,
-        ADMIT => body == 12,
+        ADMIT | GONE => body == 12,
         REJECT => body == 13,
         WRAPPED => body >= 12,
         other => return Err(DecodeError::Kind(other)),

@@ -1,12 +1,13 @@
 //! Joins the two sides of each order and forwards what it cannot read.
 //!
 //! Everything it holds is bounded: orders in all and per address, candidates per order and per
-//! address, control messages per second in all and per address, bytes per second and order.
-//! Nothing is kept for a sender whose address is not proven, and no packet is ever queued. It knows
-//! no passcode and nothing a passcode could be guessed from.
+//! address, control messages per second in all and per address, bytes per second of each order, of
+//! all its candidates and of each candidate's address. Those who are in an order and those who are
+//! not are metered apart. Nothing is kept for a sender whose address is not proven, and no packet
+//! is ever queued. It knows no passcode and nothing a passcode could be guessed from.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::SocketAddrV4;
 
 use bytes::Bytes;
 use node::{Duration, Instant, Node, SocketAction, SocketEvent};
@@ -18,10 +19,12 @@ use crate::event::RelayEvent;
 use crate::message::{Message, OrderNumber, is_packet};
 use crate::secret::{Secret, Source};
 use limit::Limit;
+use meters::{Meters, PACKET_COST, PACKET_MIN};
 use order::{Order, Side};
 
 mod admission;
 mod limit;
+mod meters;
 mod order;
 mod sweep;
 #[cfg(test)]
@@ -29,9 +32,6 @@ mod tests;
 
 /// Most orders a relay can name: the low 16 bits of a channel are its place.
 const ORDERS_MAX: usize = 1 << 16;
-
-/// How many places the table of senders has.
-const SENDERS: usize = 1024;
 
 /// How long a cookie is good for, at least; at most twice that.
 const COOKIE_LIFE: Duration = Duration::from_secs(30);
@@ -55,9 +55,7 @@ pub struct Relay {
     /// Who speaks from where.
     seats: BTreeMap<SocketAddrV4, Seat>,
     next_candidate: u32,
-    control: Limit,
-    senders: Vec<Limit>,
-    answers_to_strangers: Limit,
+    meters: Meters,
     sweep_at: Option<Instant>,
     counters: RelayCounters,
     actions: VecDeque<SocketAction>,
@@ -98,20 +96,17 @@ impl Relay {
     /// Makes a relay that holds no orders.
     pub fn new(config: RelayConfig, secret: &Secret) -> Self {
         let actions = VecDeque::from([SocketAction::Bind { port: config.port }]);
-        let control = Limit::new(u64::from(config.control_per_second), Duration::from_secs(1));
-        let sender = Limit::new(u64::from(config.control_per_address), SLOW_BURST);
         let mut channels = secret.source("bridge/relay/channel");
+        let secret = secret.source("bridge/relay/cookie").bytes();
         Self {
+            meters: Meters::new(&config, secret),
             config,
-            secret: secret.source("bridge/relay/cookie").bytes(),
+            secret,
             next_candidate: channels.number() as u32,
             channels,
             places: Vec::new(),
             numbers: BTreeMap::new(),
             seats: BTreeMap::new(),
-            control,
-            senders: vec![sender; SENDERS],
-            answers_to_strangers: control,
             sweep_at: None,
             counters: RelayCounters::default(),
             actions,
@@ -142,7 +137,7 @@ impl Relay {
             Ok(Message::Wrapped { candidate, packet, .. }) => {
                 self.unwrap(now, peer, candidate, packet);
             }
-            Ok(message) if self.is_heard(now, *peer.ip()) => {
+            Ok(message) if self.is_heard(now, peer, &message) => {
                 self.handle_message(now, peer, message);
             }
             Ok(_) => self.counters.throttled += 1,
@@ -177,9 +172,14 @@ impl Relay {
                     let fits = order.traffic.take(now, length);
                     return self.pass(fits, to, packet);
                 }
+                if packet.len() < PACKET_MIN {
+                    self.counters.malformed += 1;
+                    return;
+                }
                 order.hear(now, number);
                 let instance = order.candidate(number).map_or(0, |one| one.side.instance);
-                let fits = order.strangers.take(now, length);
+                let fits = self.meters.carries(now, *peer.ip(), packet.len())
+                    && order.strangers().take(now, length + PACKET_COST);
                 let wrapped = Message::Wrapped { candidate: number, instance, packet };
                 self.pass(fits, to, wrapped.to_bytes());
             }
@@ -196,7 +196,8 @@ impl Relay {
         if let Some(to) = order.candidate(candidate).map(|one| one.side.peer)
             && is_packet(&packet)
         {
-            let fits = order.strangers.take(now, packet.len() as u64);
+            let fits = self.meters.carries(now, *to.ip(), packet.len())
+                && order.strangers().take(now, packet.len() as u64 + PACKET_COST);
             self.pass(fits, to, packet);
         }
     }
@@ -211,15 +212,55 @@ impl Relay {
         }
     }
 
-    /// Returns whether a control message of this sender is read.
-    fn is_heard(&mut self, now: Instant, address: Ipv4Addr) -> bool {
-        let place = cookie::place(&self.secret, address) % SENDERS;
-        self.senders[place].take(now, 1) && self.control.take(now, 1)
+    /// Returns whether a control message is read: of whom an order knows within its own limit, of
+    /// everyone else within those of strangers.
+    fn is_heard(&mut self, now: Instant, peer: SocketAddrV4, message: &Message) -> bool {
+        match *message {
+            Message::Ping { channel, .. }
+            | Message::Leave { channel }
+            | Message::Admit { channel, .. }
+            | Message::Reject { channel, .. } => match self.own_limit(channel, peer) {
+                Some(own) => own.take(now, 1),
+                None => self.meters.greets(now, *peer.ip()),
+            },
+            Message::Open { instance, cookie, .. } | Message::Join { instance, cookie, .. }
+                if self.is_cookie(now, peer, instance, cookie) =>
+            {
+                self.meters.enters(now, *peer.ip())
+            }
+            Message::Hello { .. }
+            | Message::Open { .. }
+            | Message::Join { .. }
+            | Message::Challenge { .. }
+            | Message::Granted { .. }
+            | Message::Refused { .. }
+            | Message::Pong { .. }
+            | Message::Unknown { .. }
+            | Message::Left { .. }
+            | Message::Gone { .. }
+            | Message::Wrapped { .. } => self.meters.greets(now, *peer.ip()),
+        }
+    }
+
+    /// Finds the limit of someone who names the channel of the order it sits in.
+    fn own_limit(&mut self, channel: u64, peer: SocketAddrV4) -> Option<&mut Limit> {
+        let seat = *self.seats.get(&peer)?;
+        let order = self.at(channel).filter(|order| place(order.channel) == seat.place)?;
+        match seat.who {
+            Who::Mechanic => order.mechanic.as_mut().map(|side| &mut side.control),
+            Who::Candidate(number) => order.find(number).map(|one| &mut one.side.control),
+        }
+    }
+
+    /// Makes a side of someone who has shown its address.
+    fn side(&self, now: Instant, peer: SocketAddrV4, instance: u64) -> Side {
+        let control = Limit::new(u64::from(self.config.control_per_address), SLOW_BURST);
+        Side { peer, instance, heard: now, control }
     }
 
     fn unknown(&mut self, now: Instant, channel: u64, peer: SocketAddrV4) {
         self.counters.strangers += 1;
-        if self.answers_to_strangers.take(now, 1) {
+        if self.meters.answers(now) {
             self.say(peer, &Message::Unknown { channel });
         }
     }
@@ -229,14 +270,14 @@ impl Relay {
             Message::Hello { instance, .. } => self.challenge(now, peer, instance),
             Message::Open { instance, order, cookie } => {
                 if self.is_cookie(now, peer, instance, cookie) {
-                    self.open(now, order, Side { peer, instance, heard: now });
+                    self.open(now, order, self.side(now, peer, instance));
                 } else {
                     self.challenge(now, peer, instance);
                 }
             }
             Message::Join { instance, order, cookie } => {
                 if self.is_cookie(now, peer, instance, cookie) {
-                    self.join(now, order, Side { peer, instance, heard: now });
+                    self.join(now, order, self.side(now, peer, instance));
                 } else {
                     self.challenge(now, peer, instance);
                 }
@@ -259,6 +300,7 @@ impl Relay {
             | Message::Pong { .. }
             | Message::Unknown { .. }
             | Message::Left { .. }
+            | Message::Gone { .. }
             | Message::Wrapped { .. } => {
                 self.counters.malformed += 1;
                 debug!(%peer, ?message, "an endpoint spoke as a relay");

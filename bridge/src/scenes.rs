@@ -17,6 +17,8 @@ use crate::relay::Relay;
 use crate::rig::{MECHANIC, RELAY, Rig, TECHNICIAN, config, frame, host};
 use crate::secret::Secret;
 
+mod callers;
+
 const SECOND: Duration = Duration::from_secs(1);
 
 fn percent(percent: u32) -> Ratio {

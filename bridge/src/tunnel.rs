@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use node::{Duration, Instant};
-use quinn_proto::{ClientConfig, DatagramEvent, Endpoint};
+use quinn_proto::{ClientConfig, DatagramEvent, Endpoint, EndpointEvent};
 
 use crate::message::Role;
 use crate::secret::{Secret, Source};
@@ -40,8 +40,9 @@ pub use transport::Limits;
 /// Bytes the tunnel adds to a payload at most, one acknowledgement of the other way included.
 pub const OVERHEAD: u16 = 35;
 
-/// How many callers may be in the middle of proving themselves.
-const UNPROVEN: usize = 4;
+/// How many callers may be in the middle of proving themselves: as many as a relay lets want to be
+/// an order's technician. A further one takes the place of the first.
+const UNPROVEN: usize = 8;
 
 /// How many connections there may be, those that are ending included.
 const SESSIONS: usize = 16;
@@ -125,7 +126,7 @@ impl Tunnel {
     pub fn handle(&mut self, now: Instant, number: u32, data: Bytes, may_begin: bool) {
         self.now = now;
         let is_known = self.sessions.contains_key(&number);
-        if !is_known && (!may_begin || !self.has_room()) {
+        if !is_known && !may_begin {
             return;
         }
         let data = data.try_into_mut().unwrap_or_else(|data| BytesMut::from(&data[..]));
@@ -152,6 +153,9 @@ impl Tunnel {
                 }
             }
             Some(DatagramEvent::NewConnection(incoming)) if self.sessions.contains_key(&number) => {
+                self.endpoint.ignore(incoming);
+            }
+            Some(DatagramEvent::NewConnection(incoming)) if !self.make_room() => {
                 self.endpoint.ignore(incoming);
             }
             Some(DatagramEvent::NewConnection(incoming)) => {
@@ -265,6 +269,13 @@ impl Tunnel {
         }
     }
 
+    /// Forgets a connection at once; its other end finds out by itself.
+    pub fn abandon(&mut self, number: u32) {
+        if let Some(session) = self.sessions.remove(&number) {
+            self.endpoint.handle_event(session.handle, EndpointEvent::drained());
+        }
+    }
+
     /// Forgets every connection: nothing more is sent or heard.
     pub fn forget(&mut self) {
         self.sessions.clear();
@@ -272,10 +283,24 @@ impl Tunnel {
         self.events.clear();
     }
 
-    /// Returns whether another caller may begin.
-    fn has_room(&self) -> bool {
-        let unproven = self.sessions.values().filter(|session| session.is_unproven()).count();
-        unproven < UNPROVEN && self.sessions.len() < SESSIONS
+    /// Makes room for another caller; false when all there are have proven themselves.
+    fn make_room(&mut self) -> bool {
+        let oldest = |sessions: &BTreeMap<u32, Session>, which: fn(&Session) -> bool| {
+            let mut chosen: Vec<_> = sessions.iter().filter(|(_, one)| which(one)).collect();
+            chosen.sort_by_key(|(number, session)| (session.since, **number));
+            (chosen.len(), chosen.first().map(|(number, _)| **number))
+        };
+        let (unproven, first) = oldest(&self.sessions, Session::is_unproven);
+        if let Some(first) = first.filter(|_| unproven >= UNPROVEN) {
+            self.abandon(first);
+            self.events.push_back((first, Said::Over));
+        }
+        // Those that are over only wait for packets that may still be under way.
+        let (_, ending) = oldest(&self.sessions, Session::is_over);
+        if let Some(ending) = ending.filter(|_| self.sessions.len() >= SESSIONS) {
+            self.abandon(ending);
+        }
+        self.sessions.len() < SESSIONS
     }
 
     fn due(&self, session: &Session) -> Option<Instant> {

@@ -13,6 +13,9 @@ use crate::tunnel::{Peer, Said};
 /// How many callers a mechanic remembers.
 const LANES: usize = 16;
 
+/// How many callers in a row may prove nothing before the user is told.
+const IN_VAIN: u32 = 4;
+
 /// Time between two admissions the relay has not confirmed.
 const ADMIT_AGAIN: Duration = Duration::from_millis(200);
 
@@ -127,6 +130,7 @@ impl Endpoint {
         self.room.search();
         self.passcodes_refused = 0;
         self.guesses.right();
+        self.in_vain = 0;
         self.timers.set(Timer::PeerLost, now + self.config.peer_timeout);
         if known.is_some() && !resumed {
             self.tell(BridgeEvent::PeerReplaced);
@@ -164,7 +168,35 @@ impl Endpoint {
         }
         match self.role {
             Role::Technician => self.register_later(now),
-            Role::Mechanic => self.reject(lane.candidate, false),
+            Role::Mechanic => {
+                self.reject(lane.candidate, false);
+                if !is_bonded {
+                    self.called_in_vain();
+                }
+            }
+        }
+    }
+
+    /// Takes the relay's word that a caller is not there any more.
+    pub(super) fn caller_gone(&mut self, now: Instant, candidate: u32) {
+        self.now = now;
+        let bonded = self.bond.as_ref().map(|bond| bond.session);
+        let is_it = |lane: &&Lane| lane.candidate == candidate && Some(lane.session) != bonded;
+        let Some(session) = self.lanes.iter().find(is_it).map(|lane| lane.session) else {
+            return;
+        };
+        if self.role == Role::Mechanic {
+            self.tunnel.abandon(session);
+            self.lanes.retain(|lane| lane.session != session);
+            self.called_in_vain();
+        }
+    }
+
+    /// Counts callers that proved nothing, and tells each time they have become twice as many.
+    fn called_in_vain(&mut self) {
+        self.in_vain = self.in_vain.saturating_add(1);
+        if self.in_vain >= IN_VAIN && self.in_vain.is_power_of_two() {
+            self.tell(BridgeEvent::CalledInVain { callers: self.in_vain });
         }
     }
 

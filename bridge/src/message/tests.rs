@@ -54,6 +54,8 @@ fn message() -> impl Strategy<Value = Message> {
         number().prop_map(|channel| Message::Left { channel }),
         (number(), any::<u32>())
             .prop_map(|(channel, candidate)| Message::Admit { channel, candidate }),
+        (number(), any::<u32>())
+            .prop_map(|(channel, candidate)| Message::Gone { channel, candidate }),
         (number(), any::<u32>(), any::<bool>())
             .prop_map(|(channel, candidate, wrong)| Message::Reject { channel, candidate, wrong }),
         (any::<u32>(), number(), packet).prop_map(|(candidate, instance, packet)| {

@@ -44,8 +44,12 @@ impl Relay {
     }
 
     fn create(&mut self, now: Instant, number: OrderNumber, side: Side) {
-        let mechanics = self.places.iter().flatten().filter_map(|order| order.mechanic);
-        let held = mechanics.filter(|mechanic| mechanic.peer.ip() == side.peer.ip()).count();
+        let address = side.peer.ip();
+        let is_from = |order: &&Order| {
+            // Who made an order answers for it even when its mechanic is gone or elsewhere.
+            order.creator == *address || order.mechanic.is_some_and(|one| one.peer.ip() == address)
+        };
+        let held = self.places.iter().flatten().filter(is_from).count();
         let limit = self.config.orders.min(ORDERS_MAX);
         if self.numbers.len() >= limit || held >= self.config.orders_per_address {
             return self.refuse(number, side, Refusal::Full, self.config.silence);
@@ -57,8 +61,11 @@ impl Relay {
         });
         let channel = (self.channels.number() << 16) | place as u64;
         let traffic = Limit::new(self.config.order_bytes_per_second, TRAFFIC_BURST);
-        let strangers = Limit::new(self.config.candidate_bytes_per_second, SLOW_BURST);
-        self.places[place] = Some(Order::new(number, channel, side, traffic, strangers));
+        let (share, shares) = (self.config.candidate_bytes_per_second, self.config.candidates);
+        let callers = Limit::new(share.saturating_mul(shares as u64), SLOW_BURST);
+        let intruders = Limit::new(share, SLOW_BURST);
+        let order = Order::new(number, channel, side, traffic, callers, intruders);
+        self.places[place] = Some(order);
         self.numbers.insert(number, place);
         info!(%number, "offered");
         self.tell(RelayEvent::Offered(number));
@@ -93,6 +100,7 @@ impl Relay {
         order.candidates.push(Candidate { number: candidate, side, since: now });
         if let Some(gone) = gone {
             self.vacate(gone.side.peer, Who::Candidate(gone.number));
+            self.give_up(now, place, &gone);
         }
         self.move_seat(None, side.peer, place, Who::Candidate(candidate));
         self.grant(place, Who::Candidate(candidate));
@@ -141,6 +149,10 @@ impl Relay {
             return;
         };
         let wait = wrong.then(|| order.bar(now, *side.peer.ip(), delay, max));
+        let is_vain = order.is_vain(candidate);
+        if is_vain && !wrong {
+            order.note_vain(now, *side.peer.ip(), delay);
+        }
         self.remove_candidate(now, place, candidate);
         if let Some(wait) = wait {
             self.refuse(number, side, Refusal::WrongPasscode, wait);
@@ -164,7 +176,7 @@ impl Relay {
                 self.close(channel);
             }
             Who::Candidate(candidate) => {
-                self.remove_candidate(now, place, candidate);
+                self.lose_candidate(now, place, candidate);
                 if technician.is_some_and(|technician| technician.number == candidate) {
                     self.tell(RelayEvent::SideLeft(number, Role::Technician));
                     if let Some(mechanic) = mechanic {
@@ -173,6 +185,29 @@ impl Relay {
                 }
             }
         }
+    }
+
+    /// Takes a technician or candidate out of an order by whose own doing it is gone.
+    pub(super) fn lose_candidate(&mut self, now: Instant, place: usize, candidate: u32) {
+        let order = self.places[place].as_ref();
+        let vain = order.filter(|order| order.is_vain(candidate));
+        if let Some(gone) = vain.and_then(|order| order.candidate(candidate)).copied() {
+            self.give_up(now, place, &gone);
+        }
+        self.remove_candidate(now, place, candidate);
+    }
+
+    /// Notes that a candidate is gone that has proven nothing, and tells the mechanic.
+    fn give_up(&mut self, now: Instant, place: usize, gone: &Candidate) {
+        let delay = self.config.wrong_passcode_delay;
+        let order = self.places[place].as_mut().expect("a candidate is of an order that is held");
+        // Without a mechanic nobody can prove anything.
+        let Some(mechanic) = order.mechanic else {
+            return;
+        };
+        order.note_vain(now, *gone.side.peer.ip(), delay);
+        let channel = order.channel;
+        self.say(mechanic.peer, &Message::Gone { channel, candidate: gone.number });
     }
 
     /// Takes a technician or candidate out of an order; the order goes with its last side.

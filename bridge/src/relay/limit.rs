@@ -3,7 +3,7 @@
 use node::{Duration, Instant};
 
 /// A leaky bucket that costs one number and one comparison.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
     /// Cost of one unit in 1/65536 ns.
     unit: u64,

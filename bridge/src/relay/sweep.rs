@@ -4,7 +4,7 @@ use node::{Duration, Instant};
 use tracing::debug;
 
 use crate::event::RelayEvent;
-use crate::message::{Refusal, Role};
+use crate::message::{Message, Refusal, Role};
 use crate::relay::{Relay, Who};
 
 impl Relay {
@@ -14,10 +14,10 @@ impl Relay {
             self.remove_silent_mechanic(now, place);
             self.remove_silent_candidates(now, place);
             self.remove_half_open(now, place);
+            self.remove_orphan(now, place);
         }
-        let (silence, limit) = (self.config.silence, self.config.half_open_limit);
         let orders = self.places.iter().flatten();
-        self.sweep_at = orders.filter_map(|order| order.due(silence, limit)).min();
+        self.sweep_at = orders.filter_map(|order| order.due(&self.config)).min();
     }
 
     pub(super) fn sweep_no_later_than(&mut self, at: Instant) {
@@ -54,7 +54,7 @@ impl Relay {
         let all = order.technician.iter().chain(&order.candidates);
         let silent = all.filter(|one| now - one.side.heard >= silence).map(|one| one.number);
         for candidate in silent.collect::<Vec<_>>() {
-            self.remove_candidate(now, place, candidate);
+            self.lose_candidate(now, place, candidate);
             if technician == Some(candidate) {
                 debug!(%number, "technician lost");
                 self.tell(RelayEvent::SideLost(number, Role::Technician));
@@ -75,6 +75,24 @@ impl Relay {
         let technician = order.technician.map(|one| one.side);
         for side in order.mechanic.into_iter().chain(technician) {
             self.refuse(number, side, Refusal::Expired, Duration::ZERO);
+        }
+        self.close(channel);
+    }
+
+    /// Takes away an order whose mechanic did not come back; whoever waits there may ask again.
+    fn remove_orphan(&mut self, now: Instant, place: usize) {
+        let limit = self.config.orphan_limit;
+        let Some(order) = self.places[place].as_ref() else {
+            return;
+        };
+        if order.orphan_since.is_none_or(|since| now - since < limit) {
+            return;
+        }
+        let channel = order.channel;
+        let waiting: Vec<_> =
+            order.technician.iter().chain(&order.candidates).map(|one| one.side.peer).collect();
+        for peer in waiting {
+            self.say(peer, &Message::Left { channel });
         }
         self.close(channel);
     }

@@ -1,6 +1,7 @@
 //! The relay alone: its table of states and stimuli, its bounds, and bytes that make no sense.
 
 use std::fmt::Write;
+use std::net::Ipv4Addr;
 
 use bytes::{BufMut, BytesMut};
 use node::Seed;
@@ -9,6 +10,9 @@ use proptest::prelude::*;
 use crate::message::Role;
 
 use super::*;
+
+mod callers;
+mod floods;
 
 const NUMBER: OrderNumber = OrderNumber(7);
 const MECHANIC: u8 = 20;
@@ -218,7 +222,7 @@ impl Bench {
 
 /// Something with QUIC's fixed bit.
 fn packet() -> Bytes {
-    Bytes::from_static(b"@packet")
+    Bytes::from_static(b"@packet, short but not too short")
 }
 
 fn address(last: u8) -> SocketAddrV4 {
@@ -244,6 +248,7 @@ fn words(message: &Message) -> String {
         Message::Challenge { .. } => "challenge".to_owned(),
         Message::Unknown { .. } => "unknown".to_owned(),
         Message::Left { .. } => "left".to_owned(),
+        Message::Gone { candidate, .. } => format!("candidate {candidate} is gone"),
         Message::Wrapped { candidate, .. } => format!("wrapped packet of {candidate}"),
         other => panic!("a relay does not say {other:?}"),
     }
@@ -321,7 +326,8 @@ fn holds_no_more_candidates_than_it_may() {
     assert_eq!(from_one.count(), 2);
     bench.now += Duration::from_secs(2);
     let answers = bench.join(STRANGER, 77);
-    assert_eq!(answers, ["stranger ← granted, peer Some(10)"], "the oldest has had its time");
+    let gone = "mechanic ← candidate 2 is gone";
+    assert_eq!(answers, [gone, "stranger ← granted, peer Some(10)"], "the oldest has had its time");
 }
 
 #[test]

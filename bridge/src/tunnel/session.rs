@@ -128,6 +128,11 @@ impl Session {
         matches!(self.state, State::Handshaking | State::Proving { .. })
     }
 
+    /// Returns true once nothing more is said or heard.
+    pub fn is_over(&self) -> bool {
+        matches!(self.state, State::Over)
+    }
+
     /// Returns the longest payload one datagram holds now.
     pub fn room(&mut self) -> usize {
         self.connection.datagrams().max_size().unwrap_or(0)

@@ -8,6 +8,10 @@ use super::*;
 const LIMITS: Limits = Limits { datagram: 1472, queue: 1 << 20, idle: Duration::from_secs(60) };
 
 fn end(role: Role, passcode: &str) -> Tunnel {
+    end_with(role, passcode, &Secret::from([role as u8; 32]))
+}
+
+fn end_with(role: Role, passcode: &str, secret: &Secret) -> Tunnel {
     let known = Known {
         role,
         order: OrderNumber(1),
@@ -15,8 +19,15 @@ fn end(role: Role, passcode: &str) -> Tunnel {
         program: role as u64,
         carry: Carry::Datagram,
     };
-    let secret = Secret::from([role as u8; 32]);
-    Tunnel::new(known, LIMITS, Duration::from_secs(10), &secret)
+    Tunnel::new(known, LIMITS, Duration::from_secs(10), secret)
+}
+
+/// Returns the first packet of a caller that says no more.
+fn first_packet(caller: u32) -> Bytes {
+    let secret = Secret::from([caller as u8; 32]);
+    let mut caller = end_with(Role::Technician, "sesame", &secret);
+    caller.connect(Instant::ZERO, 1);
+    caller.poll_packet().expect("a call begins with a packet").1
 }
 
 /// Lets two ends talk over a perfect way; returns what each heard, and all bytes that passed.
@@ -202,4 +213,31 @@ fn one_in_between_who_hands_the_proof_on_is_found_out() {
     assert_eq!(handed_on, 33 + 33 + 40, "both shares and a confirmation were handed on");
     assert_eq!(mechanic.poll_event().map(|(_, said)| said), Some(Said::Wrong));
     assert_eq!(technician.poll_event(), None, "the technician was never told anything it believes");
+}
+
+#[test]
+fn who_began_first_and_proved_nothing_gives_way_to_a_new_caller() {
+    let mut mechanic = end(Role::Mechanic, "sesame");
+    let mut gone = Vec::new();
+    for number in 100..150 {
+        mechanic.handle(Instant::from_millis(number.into()), number, first_packet(number), true);
+        assert!(mechanic.sessions.len() <= UNPROVEN);
+        gone.extend(std::iter::from_fn(|| mechanic.poll_event()));
+    }
+    let first = (100..150 - UNPROVEN as u32).map(|number| (number, Said::Over));
+    assert_eq!(gone, first.collect::<Vec<_>>());
+    mechanic.packets.clear();
+    let (_, heard, _) = talk(&mut end(Role::Technician, "sesame"), &mut mechanic);
+    assert!(matches!(heard[..], [Said::Over, Said::Proven(_)]), "{heard:?}");
+}
+
+#[test]
+fn connections_that_are_ending_take_nobodys_place() {
+    let mut mechanic = end(Role::Mechanic, "sesame");
+    for number in 100..150 {
+        mechanic.handle(Instant::ZERO, number, first_packet(number), true);
+        assert!(mechanic.is_open(number), "caller {number} was not heard");
+        mechanic.close(Instant::ZERO, number);
+        assert!(mechanic.sessions.len() <= SESSIONS);
+    }
 }

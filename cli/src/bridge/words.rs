@@ -73,6 +73,13 @@ fn of_endpoint(event: &BridgeEvent) -> Option<Line> {
         BridgeEvent::WrongPasscode => {
             line("wrong-passcode", json!({}), "somebody tried a wrong passcode".to_owned())
         }
+        BridgeEvent::CalledInVain { callers } => {
+            let text = format!(
+                "{callers} callers in a row began and did not prove that they know the passcode: \
+                 the technician may have to wait; a new order number is out of their reach"
+            );
+            line("called-in-vain", json!({ "callers": callers }), text)
+        }
         BridgeEvent::PeerLeft => line("peer-left", json!({}), "the other side left".to_owned()),
         BridgeEvent::PeerReplaced => {
             line("peer-replaced", json!({}), "the other side was started anew".to_owned())

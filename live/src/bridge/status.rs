@@ -122,7 +122,9 @@ impl Status {
             BridgeEvent::Room { mtu } => self.mtu = Some(*mtu),
             BridgeEvent::Dropped { .. } => self.dropped += 1,
             BridgeEvent::Guard(assessment) => self.guard = Some(*assessment),
-            BridgeEvent::Programming { .. } | BridgeEvent::WrongPasscode => {}
+            BridgeEvent::Programming { .. }
+            | BridgeEvent::WrongPasscode
+            | BridgeEvent::CalledInVain { .. } => {}
             BridgeEvent::Ended(reason) => self.part(Phase::Ended(*reason)),
         }
     }

@@ -163,11 +163,12 @@ async fn frames_pass_in_order_both_ways() {
 #[tokio::test]
 async fn a_relay_on_a_machine_with_many_addresses_answers_from_the_one_spoken_to() {
     let everywhere = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0);
-    let relay = RelayService::start(everywhere, RelayConfig::default(), Seed(1)).unwrap();
+    let relay =
+        RelayService::start(everywhere, RelayConfig::default(), &Secret::from([1; 32])).unwrap();
     let at = |last| SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, last), relay.port());
     let (near, far) = (Memory::default(), Memory::default());
-    let technician = Technician::new(config(at(2), "open sesame"), Seed(2));
-    let mechanic = Mechanic::new(config(at(3), "open sesame"), Seed(3));
+    let technician = Technician::new(config(at(2), "open sesame"), &Secret::from([2; 32]));
+    let mechanic = Mechanic::new(config(at(3), "open sesame"), &Secret::from([3; 32]));
     let technician = Session::start(technician, near.clone(), name(at(2)), at(2)).unwrap();
     let mechanic = Session::start(mechanic, far.clone(), name(at(3)), at(3)).unwrap();
     let play = async {
@@ -206,7 +207,7 @@ async fn an_adapter_that_goes_ends_the_session_with_a_summary() {
     let (_relay, at) = relay_service();
     let lan = Memory::default();
     lan.0.borrow_mut().is_gone = true;
-    let mechanic = Mechanic::new(config(at, "open sesame"), Seed(3));
+    let mechanic = Mechanic::new(config(at, "open sesame"), &Secret::from([3; 32]));
     let mechanic = Session::start(mechanic, lan, name(at), at).unwrap();
     let never = std::future::pending();
     let summary = timeout(LIMIT, mechanic.run(never, |_, _, _| {})).await.expect("in time");
