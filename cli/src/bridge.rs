@@ -109,6 +109,9 @@ fn relay(args: &RelayArgs) -> Result<Exit, Trouble> {
         }
     });
     let status = ran.inspect_err(|error| failed_now(&mut teller, error))?;
+    if let Some(line) = throng.rest() {
+        teller.tell(teller.last(), line);
+    }
     teller.close();
     let text = format!(
         "ended: {} datagrams forwarded, {} throttled, {} from strangers, {} malformed",
@@ -129,7 +132,8 @@ fn mechanic(args: &MechanicArgs) -> Result<Exit, Trouble> {
         (None, None) => MechanicPort::Adapter(adapters::choose()?),
     };
     if let MechanicPort::Adapter(name) = &port {
-        let adapter = fit(name, args.force).map_err(BridgeError::from)?;
+        let found = fit(name, args.force).map_err(BridgeError::from);
+        let adapter = found.inspect_err(|error| failed_now(&mut teller, error))?;
         caution(&mut teller, &adapter);
     }
     let entry = match args.order {

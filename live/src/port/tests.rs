@@ -287,3 +287,20 @@ fn a_missing_port_is_an_error_that_lists_those_there_are() {
         assert!(error.contains("far, near"), "{error}");
     });
 }
+
+#[test]
+fn a_tap_device_that_exists_is_not_taken_over() {
+    alone(async |_| {
+        let mut wanted = tun::Configuration::default();
+        wanted.tun_name("kept").layer(tun::Layer::L2);
+        wanted.platform_config(|platform| {
+            platform.ensure_root_privileges(false);
+        });
+        if let Err(error) = tun::create(&wanted).and_then(|mut device| device.persist()) {
+            return println!("SKIPPED: a TAP device that exists, because {error}");
+        }
+        let refused = Port::tap("kept", 1500).err().map(|error| error.to_string());
+        assert!(refused.as_ref().is_some_and(|why| why.contains("of that name")), "{refused:?}");
+        assert!(Link::open("kept").is_ok(), "it is left where it was");
+    });
+}
