@@ -76,13 +76,16 @@ fn a_frame_is_let_go_before_it_is_due_by_some_of_what_sending_takes() {
     let slow = impairment(r#"{"delay": "2ms"}"#);
     let options = Options { pace: Pace::Spin, ..Options::default() };
     let _emulator = Emulator::start(topology, wan([&slow; 4]), Clock::start(), &options).unwrap();
-    let let_go_after = (0..150).map(|number| {
+    let (due, mut earliest) = (Duration::from_millis(2), Duration::MAX);
+    // On a busy machine most are held up: one that is not is enough.
+    for number in 0..2_000 {
         let sent = Wall::now();
         site.send_frame(&frame(number));
-        relay.take_with_time().1 - sent
-    });
-    let earliest = let_go_after.min().unwrap();
-    let due = Duration::from_millis(2);
+        earliest = earliest.min(relay.take_with_time().1 - sent);
+        if number >= 150 && earliest < due {
+            break;
+        }
+    }
     assert!(earliest < due, "none was let go before {earliest:?}");
     assert!(earliest >= due - Duration::from_micros(25), "{earliest:?}");
 }
