@@ -131,8 +131,13 @@ fn tell(
         (false, false) => table(args, &heading(), rows),
     };
     let said = say(text.trim_end());
-    let failed = rows.iter().any(|row| row.grade == Grade::Fail);
-    if failed { Exit::Failed } else { said }
+    if is_bad(rows) { Exit::Failed } else { said }
+}
+
+/// Returns whether a row failed, or nothing was shown to pass.
+fn is_bad(rows: &[Row]) -> bool {
+    let any = |grade: Grade| rows.iter().any(|row| row.grade == grade);
+    any(Grade::Fail) || !any(Grade::Pass)
 }
 
 fn heading(bridge: &str, clock: &str, version: Option<&str>, digest: Option<&str>) -> String {
@@ -227,3 +232,25 @@ fn counts(rows: &[Row]) -> String {
 
 /// How long the control is idle.
 const CONTROL_IDLE: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::one_failed(&[Grade::Pass, Grade::Fail], true)]
+    #[case::nothing_was_tried(&[Grade::NotRun, Grade::Unsupported], true)]
+    #[case::nothing_worse_than_a_finding(&[Grade::Pass, Grade::Finding, Grade::NotRun], false)]
+    fn what_failed_and_what_shows_nothing_is_bad(#[case] grades: &[Grade], #[case] bad: bool) {
+        let row = |grade: &Grade| Row {
+            check: "x",
+            grade: *grade,
+            words: String::new(),
+            evidence: Vec::new(),
+        };
+        let rows: Vec<Row> = grades.iter().map(row).collect();
+        assert_eq!(is_bad(&rows), bad);
+    }
+}

@@ -76,19 +76,27 @@ fn a_malformed_manifest_is_told_with_file_line_and_column(#[case] command: &[&st
 }
 
 #[rstest]
-#[case::wire("wire", "unsupported")]
-#[case::reference("reference", "pass")]
-fn the_checks_run_in_virtual_time_and_repeat(#[case] bridge: &str, #[case] relay_loss: &str) {
+#[case::wire("wire", ["unsupported"; 3])]
+#[case::reference("reference", ["pass", "pass", "not-run"])]
+fn the_checks_run_in_virtual_time_and_repeat(#[case] bridge: &str, #[case] grades: [&str; 3]) {
+    let [relay_loss, encryption, guard] = grades;
     let arguments = ["transparency", "--bridge", bridge, "--json", "--seed", "3"];
     let ended = benchcar(&arguments);
     assert_eq!(ended.code, 0, "{ended:?}");
     let told: Value = serde_json::from_str(&ended.out).unwrap();
     let rows = told["rows"].as_array().unwrap();
-    assert_eq!(rows.len(), 20);
+    assert_eq!(rows.len(), 25);
     for row in rows {
-        let wanted = if row["check"] == "relay loss" { relay_loss } else { "pass" };
+        let wanted = match row["check"].as_str().unwrap() {
+            "relay loss" => relay_loss,
+            "encryption" => encryption,
+            "guard" => guard,
+            _ => "pass",
+        };
         assert_eq!(row["grade"], wanted, "{row}");
-        assert_eq!(row["evidence"].as_array().unwrap().is_empty(), wanted != "pass", "{row}");
+        // That nothing can be read has nothing to show.
+        let shows = wanted == "pass" && row["check"] != "encryption";
+        assert_eq!(!row["evidence"].as_array().unwrap().is_empty(), shows, "{row}");
     }
     assert_eq!(benchcar(&arguments).out, ended.out);
 }

@@ -23,6 +23,14 @@ pub trait Between {
     fn poll_timeout(&self) -> Option<Instant>;
     /// Takes what comes out of a port.
     fn poll(&mut self) -> Option<(End, PortInput)>;
+    /// Takes what is carried between the sites, where there is anything.
+    fn overheard(&mut self) -> Option<Frame> {
+        None
+    }
+    /// Tells that it ended without being asked, once.
+    fn ended(&mut self) -> Option<String> {
+        None
+    }
 }
 
 /// What can be examined in virtual time.
@@ -49,7 +57,8 @@ pub(super) fn options(name: &str, relay: Option<bool>, idle: Duration) -> Option
     let manifest = Manifest::named(name).expect("the bridge is shipped");
     let relay = relay.unwrap_or_else(|| manifest.claims(Capability::Relay));
     let claims = manifest.capabilities;
-    Options { claims, mtu: 1500, relay, link: true, idle, excused: BTreeMap::new() }
+    let way = LEG * 2;
+    Options { claims, mtu: 1500, relay, way, link: true, idle, excused: BTreeMap::new() }
 }
 
 /// Drives machine and subject until every check is made.
@@ -66,6 +75,9 @@ pub(super) fn run(between: &mut dyn Between, options: Options) -> Vec<Row> {
         between.handle_timeout(next);
         checks.handle_timeout(next);
         driver.exchange(&mut checks, between);
+        if let Some(how) = between.ended() {
+            checks.ended(next, &how);
+        }
     }
     checks.rows().to_vec()
 }
@@ -89,6 +101,8 @@ impl Driver {
                 if !(deaf && matches!(input, PortInput::Frame(_))) {
                     checks.handle_input(now, Seen { end, input });
                 }
+            } else if let Some(frame) = between.overheard() {
+                checks.overhear(now, &frame);
             } else {
                 return;
             }
@@ -168,6 +182,8 @@ pub struct Reference {
     /// In the order of [`Way::ALL`].
     ways: [Link<Frame>; 4],
     out: VecDeque<(End, PortInput)>,
+    /// What left either site.
+    carried: VecDeque<Frame>,
 }
 
 impl Reference {
@@ -175,10 +191,19 @@ impl Reference {
     pub fn new(seed: Seed) -> Self {
         let way = leg(LEG);
         let ways = Way::ALL.map(|name| Link::new(&way, seed.child(name.name())));
-        Self { bridge: Bridge::new(BridgeSetup::default(), seed), ways, out: VecDeque::new() }
+        Self {
+            bridge: Bridge::new(BridgeSetup::default(), seed),
+            ways,
+            out: VecDeque::new(),
+            carried: VecDeque::new(),
+        }
     }
 
     fn push(&mut self, now: Instant, way: Way, frame: Frame) {
+        match way {
+            Way::TechnicianUp | Way::MechanicUp => self.carried.push_back(frame.clone()),
+            Way::TechnicianDown | Way::MechanicDown => {}
+        }
         self.ways[way as usize].push(now, frame);
     }
 
@@ -279,6 +304,10 @@ impl Between for Reference {
 
     fn poll(&mut self) -> Option<(End, PortInput)> {
         self.out.pop_front()
+    }
+
+    fn overheard(&mut self) -> Option<Frame> {
+        self.carried.pop_front()
     }
 }
 

@@ -19,6 +19,11 @@ pub trait Check {
     /// Returns what is done next; none when there is enough to judge.
     fn round(&mut self, scene: &mut Scene<'_>) -> Option<Round>;
 
+    /// Whether everything that happened is judged, in whichever check, and nothing is done for it.
+    fn is_of_whole(&self) -> bool {
+        false
+    }
+
     /// Judges what happened since the check began.
     fn judge(&self, scene: &Scene<'_>) -> Verdict;
 }
@@ -68,8 +73,6 @@ pub enum Until {
     Over,
     /// Every frame of the round has come out.
     Arrived,
-    /// The technician's carrier has changed to this.
-    Link(bool),
 }
 
 /// What a check found.

@@ -8,13 +8,21 @@
 //! | `tag` | 802.1Q |
 //! | `link` | link state, gateway reset, change of address |
 //! | `patience` | idleness, half-open sessions, loss of the relay |
-//! | `whole` | what is judged over everything: order, duplication, damage, additions |
+//! | `whole` | what is judged over all frames: order, duplication, damage, additions |
+//! | `others` | frames of others that came out |
+//! | `steady` | every change of the technician's link |
+//! | `delay` | how long frames took |
+//! | `claims` | what is claimed besides |
 
+mod claims;
+mod delay;
 mod delivery;
 mod largest;
 mod link;
+mod others;
 mod passage;
 mod patience;
+mod steady;
 mod tag;
 mod whole;
 
@@ -40,5 +48,10 @@ pub fn all() -> VecDeque<Box<dyn Check>> {
     for whole in whole::all() {
         checks.push_back(Box::new(whole));
     }
+    checks.push_back(Box::new(others::Others));
+    checks.push_back(Box::new(steady::Steady));
+    checks.push_back(Box::new(delay::Delay));
+    checks.push_back(Box::new(claims::Encryption));
+    checks.push_back(Box::new(claims::Guard));
     checks
 }

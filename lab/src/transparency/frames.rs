@@ -12,6 +12,10 @@ pub const SHORTEST: usize = 60;
 pub const LONGEST: usize = 1514;
 /// The port of discovery, source and destination alike.
 pub const DISCOVERY: u16 = 6811;
+/// The addresses the car takes when it changes its address.
+pub const MOVED: [Ipv4Addr; 2] = [Ipv4Addr::new(169, 254, 99, 2), Ipv4Addr::new(169, 254, 99, 3)];
+/// What every probe's own part begins with.
+const NAME: &[u8] = b"benchcar";
 /// Everybody.
 pub const BROADCAST: [u8; 6] = [0xFF; 6];
 
@@ -41,7 +45,7 @@ pub fn probe(from: End, number: u32, length: usize) -> Frame {
 /// A probe between any two hardware addresses.
 pub fn probe_between(from: [u8; 6], to: [u8; 6], number: u32, length: usize) -> Frame {
     let mut bytes = header(to, from, 0x88B5);
-    bytes.extend(b"benchcar");
+    bytes.extend(NAME);
     bytes.extend(number.to_be_bytes());
     fill(&mut bytes, number, length);
     bytes.into()
@@ -61,6 +65,47 @@ pub fn tagged(from: End, number: u32, length: usize) -> Frame {
 pub fn untagged(frame: &[u8]) -> Option<Vec<u8>> {
     let rest = frame.get(16..).filter(|_| frame[12..14] == [0x81, 0x00])?;
     Some([&frame[..12], rest].concat())
+}
+
+/// Finds bytes of a probe as they are, anywhere in what is carried between the sites: where its own
+/// part begins.
+pub fn readable(carried: &[u8]) -> Option<usize> {
+    let places = carried.windows(NAME.len()).enumerate();
+    places.filter(|(_, window)| *window == NAME).map(|(place, _)| place).find(|place| {
+        let Some(number) = carried.get(place + NAME.len()..).and_then(<[u8]>::first_chunk) else {
+            return false;
+        };
+        let number = u32::from_be_bytes(*number);
+        let mut own = [NAME, &number.to_be_bytes()].concat();
+        fill(&mut own, number, NAME.len() + 4 + 16);
+        carried[*place..].starts_with(&own)
+    })
+}
+
+/// Returns whether a frame speaks for or to a port of ours: by its hardware addresses, or by the
+/// addresses in an ARP packet or the sender of an IPv4 packet, whoever says so.
+pub fn speaks_of_ours(frame: &[u8]) -> bool {
+    let plain = untagged(frame);
+    let frame = plain.as_deref().unwrap_or(frame);
+    let at = |place: usize| frame.get(place..place + 4).is_some_and(is_address);
+    let hardware = |place: usize| frame.get(place..place + 6).is_some_and(is_mac);
+    hardware(0)
+        || hardware(6)
+        || match frame.get(12..14) {
+            // Sender and target, hardware address before protocol address.
+            Some([0x08, 0x06]) => hardware(22) || at(28) || hardware(32) || at(38),
+            Some([0x08, 0x00]) => at(26),
+            Some(_) | None => false,
+        }
+}
+
+fn is_mac(bytes: &[u8]) -> bool {
+    bytes.starts_with(&[0x02, 0xBC]) && matches!(bytes[2], 0x0A | 0x0B)
+}
+
+fn is_address(bytes: &[u8]) -> bool {
+    let fixed = [End::Technician, End::Vehicle].map(address);
+    fixed.iter().chain(&MOVED).any(|address| address.octets() == bytes)
 }
 
 /// An ARP packet of 42 bytes, as stacks hand it to a port: shorter than a wire allows.
@@ -169,6 +214,8 @@ fn checksum(bytes: &[u8]) -> u16 {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
 
     #[test]
@@ -178,6 +225,52 @@ mod tests {
         assert_eq!((plain.len(), with.len()), (100, 104));
         assert_eq!(untagged(&with).as_deref(), Some(&plain[..]));
         assert_eq!(untagged(&plain), None);
+    }
+
+    #[rstest]
+    #[case::as_it_is(0, Some(54))]
+    #[case::another_number(11, None)]
+    #[case::another_byte(12, None)]
+    fn a_probe_is_found_in_what_carries_it(#[case] changed: usize, #[case] found: Option<usize>) {
+        let mut carried = [&[0x45; 40][..], &probe(End::Vehicle, 7, 200)].concat();
+        if changed > 0 {
+            carried[54 + changed] ^= 1;
+        }
+        assert_eq!(readable(&carried), found);
+        for length in 0..carried.len() {
+            assert!(readable(&carried[..length]).is_none_or(|place| place == 54 && length >= 82));
+        }
+    }
+
+    #[rstest]
+    #[case::arp_sender(arp_for(2, OTHER, CAR, Ipv4Addr::BROADCAST, BROADCAST), true)]
+    #[case::arp_target(arp_for(1, OTHER, Ipv4Addr::BROADCAST, CAR, BROADCAST), true)]
+    #[case::arp_of_others(
+        arp_for(1, OTHER, Ipv4Addr::LOCALHOST, Ipv4Addr::BROADCAST, BROADCAST),
+        false
+    )]
+    #[case::ip_sender(ip_from(CAR), true)]
+    #[case::ip_sender_that_moved(ip_from(MOVED[1]), true)]
+    #[case::ip_of_others(ip_from(Ipv4Addr::LOCALHOST), false)]
+    #[case::hardware_address(probe_between(OTHER, mac(End::Vehicle), 1, 60), true)]
+    #[case::hardware_addresses_of_others(probe_between(OTHER, BROADCAST, 1, 60), false)]
+    fn who_speaks_of_ours_is_told(#[case] frame: Frame, #[case] told: bool) {
+        assert_eq!(speaks_of_ours(&frame), told);
+        for length in 0..frame.len() {
+            assert!(!speaks_of_ours(&frame[..length]) || told);
+        }
+    }
+
+    const OTHER: [u8; 6] = [0x0A, 0x66, 0, 0, 0, 1];
+    const CAR: Ipv4Addr = Ipv4Addr::new(169, 254, 77, 1);
+
+    /// An IPv4 packet of anybody's hardware address.
+    fn ip_from(sender: Ipv4Addr) -> Frame {
+        let to = (BROADCAST, Ipv4Addr::BROADCAST);
+        let mut bytes = udp(End::Vehicle, to, (1, 2), 3, b"x").to_vec();
+        bytes[6..12].copy_from_slice(&OTHER);
+        bytes[26..30].copy_from_slice(&sender.octets());
+        bytes.into()
     }
 
     #[test]

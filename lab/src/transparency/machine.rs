@@ -64,8 +64,10 @@ pub struct Options {
     pub claims: BTreeSet<Capability>,
     /// The largest IP packet it says it carries, in bytes.
     pub mtu: u16,
-    /// Whether there is a relay that can be killed.
+    /// Whether there is a relay.
     pub relay: bool,
+    /// How long a frame takes from one site to the other without the bridge.
+    pub way: Duration,
     /// Whether the carrier of the vehicle's port can be switched here.
     pub link: bool,
     /// How long nothing is sent in the check of idleness.
@@ -151,6 +153,44 @@ impl Checks {
         self.stimuli.clear();
     }
 
+    /// Ends the checks because the bridge ended without being asked: the check that runs has failed,
+    /// what came out so far is judged, and what was not tried is a row all the same.
+    pub fn ended(&mut self, now: Instant, how: &str) {
+        let Some(check) = self.checks.pop_front() else { return };
+        self.trace.note(now, End::Technician, What::Ended(how.to_owned()));
+        let shown: Vec<usize> =
+            self.trace.since(self.first).rev().take(LAST).map(|(index, _)| index).collect();
+        self.rows.push(row(&self.trace, check.name(), Verdict::new(Grade::Fail, how, shown)));
+        for mut check in std::mem::take(&mut self.checks) {
+            let (name, excuse) = (check.name(), excuse(check.as_ref(), &self.options));
+            let verdict = match excuse {
+                Some(excuse) => excuse,
+                None if check.is_of_whole() => self.judge(now, check.as_mut()),
+                None => Verdict::new(Grade::NotRun, how, Vec::new()),
+            };
+            self.rows.push(row(&self.trace, name, verdict));
+        }
+        self.deadline = None;
+        self.stimuli.clear();
+    }
+
+    /// Takes a frame into account that is carried between the sites, on the internet.
+    pub fn overhear(&mut self, now: Instant, frame: &Frame) {
+        self.trace.overhear(now, frame);
+    }
+
+    /// Judges by what has happened so far.
+    fn judge(&mut self, now: Instant, check: &mut dyn Check) -> Verdict {
+        check.judge(&Scene {
+            now,
+            number: self.rounds,
+            first: self.first,
+            trace: &self.trace,
+            options: &self.options,
+            numbers: &mut self.numbers,
+        })
+    }
+
     /// Does what is due, and goes on to the next round and the next check.
     fn advance(&mut self, now: Instant) {
         loop {
@@ -193,17 +233,12 @@ impl Checks {
             && match self.until {
                 Until::Over => false,
                 Until::Arrived => self.trace.missing(self.began).is_empty(),
-                Until::Link(up) => self.trace.link_seen(self.began, End::Technician, up).is_some(),
             }
     }
 
     fn next_round(&mut self, now: Instant) {
         let Some(check) = self.checks.front_mut() else { return };
-        let excused = self.options.excused.get(check.name());
-        let excuse = match excused {
-            Some(why) => Some(Verdict::new(Grade::NotRun, why.as_str(), Vec::new())),
-            None => check.excuse(&self.options),
-        };
+        let excuse = excuse(check.as_ref(), &self.options);
         let mut scene = Scene {
             now,
             number: self.rounds,
@@ -214,7 +249,8 @@ impl Checks {
         };
         let round = if excuse.is_some() { None } else { check.round(&mut scene) };
         let Some(Round { stimuli, until, patience }) = round else {
-            let verdict = excuse.unwrap_or_else(|| check.judge(&scene));
+            let is_empty = !check.is_of_whole() && scene.trace.sent(scene.first).next().is_none();
+            let verdict = excuse.unwrap_or_else(|| check.judge(&scene).unless(is_empty));
             let name = check.name();
             return self.finish(now, name, verdict);
         };
@@ -236,6 +272,24 @@ impl Checks {
         if nothing_passes {
             self.give_up("nothing passes, so there is nothing to check");
         }
+    }
+}
+
+impl Verdict {
+    /// Takes back that the bridge passed a check in which nothing was sent.
+    fn unless(self, is_empty: bool) -> Self {
+        match self.grade {
+            Grade::Pass if is_empty => Self::new(Grade::NotRun, "nothing was sent", self.shown),
+            Grade::Pass | Grade::Finding | Grade::Fail | Grade::Unsupported | Grade::NotRun => self,
+        }
+    }
+}
+
+/// Says why a check need not be tried.
+fn excuse(check: &dyn Check, options: &Options) -> Option<Verdict> {
+    match options.excused.get(check.name()) {
+        Some(why) => Some(Verdict::new(Grade::NotRun, why.as_str(), Vec::new())),
+        None => check.excuse(options),
     }
 }
 
@@ -273,20 +327,53 @@ impl Node for Checks {
     }
 }
 
+/// How many of the last things that happened show how the bridge ended.
+const LAST: usize = 4;
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Passes without having done anything.
+    struct Careless;
+
+    impl Check for Careless {
+        fn name(&self) -> &'static str {
+            "careless"
+        }
+
+        fn round(&mut self, _: &mut Scene<'_>) -> Option<Round> {
+            None
+        }
+
+        fn judge(&self, _: &Scene<'_>) -> Verdict {
+            Verdict::new(Grade::Pass, "all is well", Vec::new())
+        }
+    }
+
     #[test]
-    fn a_driver_that_is_late_makes_no_burst() {
-        let mut checks = Checks::new(Options {
+    fn nobody_passes_a_check_in_which_nothing_was_sent() {
+        let mut checks = Checks::new(options());
+        checks.checks = VecDeque::from([Box::new(Careless) as Box<dyn Check>]);
+        checks.handle_timeout(Instant::ZERO);
+        assert_eq!(checks.rows()[0].grade, Grade::NotRun);
+    }
+
+    fn options() -> Options {
+        Options {
             claims: BTreeSet::new(),
             mtu: 1500,
             relay: false,
+            way: Duration::ZERO,
             link: true,
             idle: IDLE,
             excused: BTreeMap::new(),
-        });
+        }
+    }
+
+    #[test]
+    fn a_driver_that_is_late_makes_no_burst() {
+        let mut checks = Checks::new(options());
         let at = [0, 1, 2].map(Instant::from_millis);
         checks.stimuli = at.map(|at| (at, Deed::Relay(true))).into();
         checks.deadline = Some(Instant::from_millis(20));

@@ -3,7 +3,7 @@
 use node::{Duration, Frame, Instant};
 
 use super::decode::{describe, hex};
-use super::frames::{SHORTEST, untagged};
+use super::frames::{SHORTEST, readable, speaks_of_ours, untagged};
 use super::machine::End;
 use super::row::Capture;
 
@@ -11,8 +11,32 @@ use super::row::Capture;
 #[derive(Debug, Default)]
 pub struct Trace {
     entries: Vec<Entry>,
-    /// Entries beyond the limit.
-    dropped: u64,
+    /// The entries of frames that were sent.
+    sent: Vec<usize>,
+    /// What came out, of ours and of others; changes of carrier; frames on the way.
+    ours: Count,
+    foreign: Count,
+    changes: Count,
+    readable: Count,
+    way: Way,
+}
+
+/// How many of a kind there were, and how many of these were not kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    /// All.
+    pub all: u64,
+    /// Those beyond the limit.
+    pub dropped: u64,
+}
+
+/// What was overheard on the way between the sites.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Way {
+    /// Frames.
+    pub frames: u64,
+    /// Their bytes.
+    pub bytes: u64,
 }
 
 /// One thing that happened.
@@ -44,6 +68,66 @@ pub enum What {
     LinkSeen(bool),
     /// The relay was killed (false) or started (true); told at the technician's port.
     Relay(bool),
+    /// The bridge ended without being asked; told at the technician's port.
+    Ended(String),
+    /// A frame on the way between the sites shows a probe's bytes from this place on.
+    Readable(Frame, usize),
+}
+
+impl What {
+    /// Returns the frame that was sent.
+    fn sent(&self) -> Option<&Frame> {
+        match self {
+            Self::Sent(frame) => Some(frame),
+            Self::Seen { .. } | Self::LinkSet(_) | Self::LinkSeen(_) => None,
+            Self::Relay(_) | Self::Ended(_) | Self::Readable(..) => None,
+        }
+    }
+
+    /// Returns the frame that came out, with what it is.
+    fn seen(&self) -> Option<(&Frame, Origin)> {
+        match self {
+            Self::Seen { frame, origin } => Some((frame, *origin)),
+            Self::Sent(_) | Self::LinkSet(_) | Self::LinkSeen(_) => None,
+            Self::Relay(_) | Self::Ended(_) | Self::Readable(..) => None,
+        }
+    }
+
+    /// Returns the carrier that was seen.
+    pub fn link_seen(&self) -> Option<bool> {
+        match self {
+            Self::LinkSeen(up) => Some(*up),
+            Self::Sent(_) | Self::Seen { .. } | Self::LinkSet(_) => None,
+            Self::Relay(_) | Self::Ended(_) | Self::Readable(..) => None,
+        }
+    }
+
+    /// Returns whether frames may be lost from here on without the bridge being at fault.
+    pub fn interrupts(&self) -> bool {
+        match self {
+            Self::LinkSet(false) | Self::Relay(false) | Self::Ended(_) => true,
+            Self::LinkSet(true) | Self::Relay(true) | Self::LinkSeen(_) => false,
+            Self::Sent(_) | Self::Seen { .. } | Self::Readable(..) => false,
+        }
+    }
+
+    /// Returns whether it is a frame that could be read on the way.
+    pub fn is_readable(&self) -> bool {
+        match self {
+            Self::Readable(..) => true,
+            Self::Sent(_) | Self::Seen { .. } | Self::LinkSet(_) | Self::LinkSeen(_) => false,
+            Self::Relay(_) | Self::Ended(_) => false,
+        }
+    }
+
+    /// Returns how the carrier was switched.
+    pub fn link_set(&self) -> Option<bool> {
+        match self {
+            Self::LinkSet(up) => Some(*up),
+            Self::Sent(_) | Self::Seen { .. } | Self::LinkSeen(_) => None,
+            Self::Relay(_) | Self::Ended(_) | Self::Readable(..) => None,
+        }
+    }
 }
 
 /// What a frame that was seen is of the frames that were sent.
@@ -72,12 +156,22 @@ impl Origin {
 }
 
 impl Trace {
-    /// Notes something, within bounds.
+    /// Notes something. What we do ourselves is always kept, as the checks bound it; what the bridge
+    /// does is kept up to a limit for each kind, so that much of one kind hides nothing of another.
     pub fn note(&mut self, at: Instant, end: End, what: What) {
-        if self.entries.len() < LIMIT {
+        let limited = match &what {
+            What::Sent(_) => {
+                self.sent.push(self.entries.len());
+                None
+            }
+            What::LinkSet(_) | What::Relay(_) | What::Ended(_) => None,
+            What::Seen { origin: Origin::Foreign, .. } => Some((&mut self.foreign, FOREIGN)),
+            What::Seen { .. } => Some((&mut self.ours, OURS)),
+            What::LinkSeen(_) => Some((&mut self.changes, CHANGES)),
+            What::Readable(..) => Some((&mut self.readable, READABLE)),
+        };
+        if limited.is_none_or(|(count, limit)| count.takes(limit)) {
             self.entries.push(Entry { at, end, what });
-        } else {
-            self.dropped += 1;
         }
     }
 
@@ -92,9 +186,38 @@ impl Trace {
         self.entries.len()
     }
 
-    /// How many things happened that were not kept.
-    pub fn dropped(&self) -> u64 {
-        self.dropped
+    /// Frames of ours that came out, and frames that speak for ours.
+    pub fn ours(&self) -> Count {
+        self.ours
+    }
+
+    /// Frames of others that came out.
+    pub fn foreign(&self) -> Count {
+        self.foreign
+    }
+
+    /// Changes of carrier that were seen.
+    pub fn changes(&self) -> Count {
+        self.changes
+    }
+
+    /// Frames on the way between the sites that show bytes of ours.
+    pub fn readable(&self) -> Count {
+        self.readable
+    }
+
+    /// What was overheard on the way between the sites.
+    pub fn way(&self) -> Way {
+        self.way
+    }
+
+    /// Notes a frame on the way between the sites.
+    pub fn overhear(&mut self, at: Instant, frame: &Frame) {
+        self.way.frames += 1;
+        self.way.bytes += frame.len() as u64;
+        if let Some(place) = readable(frame) {
+            self.note(at, End::Technician, What::Readable(frame.clone(), place));
+        }
     }
 
     /// Returns the entries with their numbers, from one on.
@@ -103,28 +226,27 @@ impl Trace {
     }
 
     /// Returns the frames sent since an entry.
-    pub fn sent(&self, first: usize) -> impl Iterator<Item = (usize, &Entry, &Frame)> {
-        self.since(first).filter_map(|(index, entry)| match &entry.what {
-            What::Sent(frame) => Some((index, entry, frame)),
-            What::Seen { .. } | What::LinkSet(_) | What::LinkSeen(_) | What::Relay(_) => None,
+    pub fn sent(&self, first: usize) -> impl DoubleEndedIterator<Item = (usize, &Entry, &Frame)> {
+        let from = self.sent.partition_point(|index| *index < first);
+        self.sent[from..].iter().filter_map(|index| {
+            let entry = self.entries.get(*index)?;
+            Some((*index, entry, entry.what.sent()?))
         })
     }
 
     /// Returns the frames seen since an entry.
     pub fn seen(&self, first: usize) -> impl Iterator<Item = (usize, &Entry, &Frame, Origin)> {
-        self.since(first).filter_map(|(index, entry)| match &entry.what {
-            What::Seen { frame, origin } => Some((index, entry, frame, *origin)),
-            What::Sent(_) | What::LinkSet(_) | What::LinkSeen(_) | What::Relay(_) => None,
+        self.since(first).filter_map(|(index, entry)| {
+            let (frame, origin) = entry.what.seen()?;
+            Some((index, entry, frame, origin))
         })
     }
 
-    /// Returns when carrier was seen to change to `up` at a port since an entry.
-    pub fn link_seen(&self, first: usize, end: End, up: bool) -> Option<(usize, Instant)> {
-        self.since(first).find_map(|(index, entry)| match entry.what {
-            What::LinkSeen(now) if now == up && entry.end == end => Some((index, entry.at)),
-            What::LinkSeen(_) | What::Sent(_) | What::Seen { .. } => None,
-            What::LinkSet(_) | What::Relay(_) => None,
-        })
+    /// Returns the changes of carrier seen at a port since an entry.
+    pub fn links(&self, first: usize, end: End) -> impl Iterator<Item = (usize, Instant, bool)> {
+        self.since(first)
+            .filter(move |(_, entry)| entry.end == end)
+            .filter_map(|(index, entry)| Some((index, entry.at, entry.what.link_seen()?)))
     }
 
     /// Returns when a frame that was sent first came out, in whatever state.
@@ -166,13 +288,11 @@ impl Trace {
     /// Finds the frame that was sent at the other end and is nearest to this one.
     fn origin(&self, end: End, seen: &[u8]) -> Origin {
         let mut damaged = None;
-        let mut sent =
-            self.entries.iter().enumerate().rev().filter_map(|(index, entry)| match &entry.what {
-                What::Sent(frame) if entry.end != end => Some((index, frame)),
-                What::Sent(_) | What::Seen { .. } | What::Relay(_) => None,
-                What::LinkSet(_) | What::LinkSeen(_) => None,
-            });
-        let found = sent.find_map(|(index, frame)| {
+        let mut sent = self.sent(0).rev().filter(|(_, entry, _)| entry.end != end);
+        let found = sent.find_map(|(index, _, frame)| {
+            if is_unlike(frame, seen) {
+                return None;
+            }
             if is_same(frame, seen) {
                 return Some(Origin::Same(index));
             }
@@ -182,9 +302,9 @@ impl Trace {
             let stripped = untagged(frame).is_some_and(|plain| is_same(&plain, seen));
             stripped.then_some(Origin::Untagged(index))
         });
-        found
-            .or(damaged)
-            .unwrap_or_else(|| if is_ours(seen) { Origin::Invented } else { Origin::Foreign })
+        found.or(damaged).unwrap_or_else(|| {
+            if speaks_of_ours(seen) { Origin::Invented } else { Origin::Foreign }
+        })
     }
 }
 
@@ -197,22 +317,32 @@ fn is_same(sent: &[u8], seen: &[u8]) -> bool {
     padding.is_some_and(|rest| seen.len() <= SHORTEST && rest.iter().all(|byte| *byte == 0))
 }
 
+/// Returns whether a frame cannot be another at all, quickly: of another length, and neither padded
+/// nor without its tag nor cut off.
+fn is_unlike(sent: &[u8], seen: &[u8]) -> bool {
+    let same_length = sent.len() == seen.len() || sent.len() == seen.len() + 4;
+    !same_length && sent.len() >= SHORTEST && sent.get(..CUT) != seen.get(..CUT)
+}
+
 /// Returns whether a frame is so like another that it must be that one, damaged: of the same
 /// length, with few bytes changed, or cut off or drawn out behind its number.
 fn is_near(sent: &[u8], seen: &[u8]) -> bool {
     let same_length = sent.len() == seen.len() || (sent.len() < SHORTEST && seen.len() == SHORTEST);
-    let differing = sent.iter().zip(seen).filter(|(a, b)| a != b).take(DAMAGED + 1).count();
     let shorter = sent.len().min(seen.len());
-    let is_cut = !same_length && differing == 0 && shorter >= 26;
-    (same_length && differing <= DAMAGED && shorter >= 14) || is_cut
+    if !same_length {
+        return shorter >= CUT && sent[..shorter] == seen[..shorter];
+    }
+    let differing = sent.iter().zip(seen).filter(|(a, b)| a != b).take(DAMAGED + 1).count();
+    differing <= DAMAGED && shorter >= 14
 }
 
-/// Returns whether a frame speaks for or to a port of ours.
-fn is_ours(frame: &[u8]) -> bool {
-    let ours = |mac: Option<&[u8]>| {
-        mac.is_some_and(|mac| mac.starts_with(&[0x02, 0xBC]) && matches!(mac[2], 0x0A | 0x0B))
-    };
-    ours(frame.get(..6)) || ours(frame.get(6..12))
+impl Count {
+    /// Counts one more; returns whether it is to be kept.
+    fn takes(&mut self, limit: u64) -> bool {
+        self.all += 1;
+        self.dropped += u64::from(self.all > limit);
+        self.all <= limit
+    }
 }
 
 fn capture(entry: &Entry) -> Capture {
@@ -234,6 +364,11 @@ fn capture(entry: &Entry) -> Capture {
             let words = if *up { "started again" } else { "killed" };
             ("relay".to_owned(), words.to_owned(), String::new())
         }
+        What::Ended(how) => ("bridge".to_owned(), how.clone(), String::new()),
+        What::Readable(frame, place) => {
+            let words = format!("{}; a probe's bytes from byte {place} on", describe(frame));
+            ("between the sites".to_owned(), words, hex(&frame[*place..]))
+        }
     };
     Capture { at: entry.at, place, words, hex: shown }
 }
@@ -242,10 +377,16 @@ fn switched(up: bool, how: &str) -> String {
     format!("{how} {}", if up { "up" } else { "down" })
 }
 
-/// The most things that are kept of one run.
-const LIMIT: usize = 50_000;
+/// The most that is kept of one run: frames of ours that came out, those of others, changes of
+/// carrier, frames on the way that can be read.
+const OURS: u64 = 50_000;
+const FOREIGN: u64 = 2000;
+const CHANGES: u64 = 1000;
+const READABLE: u64 = 4;
 /// The most things that are shown of one row.
 const SHOWN: usize = 8;
+/// How many bytes of a frame that is cut off have to be left for it to be told.
+const CUT: usize = 26;
 /// How many bytes of a frame may differ for it to be the same frame, damaged.
 const DAMAGED: usize = 8;
 
@@ -279,12 +420,32 @@ mod tests {
     }
 
     #[test]
-    fn what_is_beyond_the_limit_is_counted() {
+    fn much_of_one_kind_hides_nothing_of_another() {
         let mut trace = Trace::default();
-        for _ in 0..LIMIT + 3 {
-            trace.note(Instant::ZERO, End::Vehicle, What::LinkSeen(true));
+        for _ in 0..FOREIGN + 3 {
+            trace.note_seen(Instant::ZERO, End::Vehicle, Frame::from_static(&[0x33; 80]));
         }
-        assert_eq!((trace.len(), trace.dropped()), (LIMIT, 3));
+        assert_eq!(trace.foreign(), Count { all: FOREIGN + 3, dropped: 3 });
+        trace.note(Instant::ZERO, End::Technician, What::Sent(probe(End::Technician, 1, 80)));
+        trace.note_seen(Instant::ZERO, End::Vehicle, probe(End::Technician, 1, 80));
+        trace.note(Instant::ZERO, End::Technician, What::LinkSeen(true));
+        assert_eq!(trace.len() as u64, FOREIGN + 3);
+        assert_eq!(
+            trace.missing(0),
+            Vec::<usize>::new(),
+            "what was sent and what came out are kept"
+        );
+        assert_eq!((trace.ours().dropped, trace.changes().dropped), (0, 0));
+    }
+
+    #[test]
+    fn what_was_sent_is_kept_beyond_every_limit() {
+        let mut trace = Trace::default();
+        for number in 0..OURS as u32 + 3 {
+            let frame = probe(End::Technician, number % 7, 60);
+            trace.note(Instant::ZERO, End::Technician, What::Sent(frame));
+        }
+        assert_eq!(trace.sent(0).count() as u64, OURS + 3);
     }
 
     fn changed(places: &[usize]) -> Frame {

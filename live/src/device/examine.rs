@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
+use std::io;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::Arc;
@@ -16,12 +17,12 @@ use std::task::Poll;
 use std::time::Duration;
 
 use lab::transparency::{Checks, Deed, End, Grade, Options, Row, Seen};
-use node::{Node, PortInput};
+use node::{Frame, Node, PortInput};
 use scenarios::BridgeSetup;
-use scenarios::manifest::{Attachment, Capability, Carrier, Manifest, RoleName};
+use scenarios::manifest::{Attachment, Carrier, Manifest, RoleName};
 use tokio::time::sleep;
 
-use super::{Device, DeviceError, Programs, Running, Site, Sites};
+use super::{Death, Device, DeviceError, Programs, Running, Site, Sites};
 use crate::namespace::{End as VethEnd, Namespace};
 use crate::port::Port;
 use crate::{Clock, LiveError};
@@ -89,11 +90,18 @@ fn options(manifest: &Manifest, idle: Duration, control: &[Row]) -> Options {
     Options {
         claims: manifest.capabilities.clone(),
         mtu: mtus.min().unwrap_or(1500),
-        relay: manifest.roles().any(|(name, _)| name == RoleName::Relay)
-            && manifest.claims(Capability::Relay),
+        relay: manifest.roles().any(|(name, _)| name == RoleName::Relay),
+        // The sites are joined by nothing but this machine.
+        way: Duration::ZERO,
         link: true,
         idle,
         excused: excused.collect::<BTreeMap<_, _>>(),
+    }
+}
+
+impl From<Death> for DeviceError {
+    fn from(Death { role, how, last }: Death) -> Self {
+        Self::Ended { role, how, last }
     }
 }
 
@@ -113,12 +121,12 @@ impl Network {
         let (technician, relay) = (site("technician")?, site("relay")?);
         let (mechanic, vehicle) = (site("mechanic")?, site("vehicle")?);
         for (site, port, address) in
-            [(&technician, "wan-t", TECHNICIAN), (&mechanic, "wan-m", MECHANIC)]
+            [(&technician, LEGS[0], TECHNICIAN), (&mechanic, LEGS[1], MECHANIC)]
         {
             site.veth("eth0", VethEnd { namespace: &relay, name: port }, MTU)?;
             site.address("eth0", address, PREFIX)?;
         }
-        relay.bridge("inet", &["wan-t", "wan-m"])?;
+        relay.bridge("inet", &LEGS)?;
         relay.up("inet")?;
         relay.address("inet", RELAY, PREFIX)?;
         let tester = technician.run(|| Port::tap("tester", MTU))?;
@@ -151,15 +159,27 @@ impl Network {
                     self.technician.veth(NEAR, far, MTU)?;
                     self.join_tester(FAR)?;
                 }
-                let running = Device::start(manifest, programs, self.sites(dir)).await?;
-                running.join(RoleName::Mechanic, &self.mechanic, JOIN, "car0")?;
-                running.join(RoleName::Technician, &self.technician, JOIN, "tester")?;
+                let mut running = Device::start(manifest, programs, self.sites(dir)).await?;
+                if let Err(error) = self.join(&running) {
+                    // A device that cannot be joined is mostly gone with its program.
+                    sleep(WATCH).await;
+                    let ended = running.poll_death().map(DeviceError::from);
+                    return Err(ended.unwrap_or(error).into());
+                }
                 (Some(running), if opens { FAR } else { TAP })
             }
         };
         let carrier = self.technician.run(|| Port::raw(device))?;
-        let Self { tester, car, vehicle, .. } = self;
-        Ok(Scene { tester, car, carrier, vehicle, running, clock: Clock::start() })
+        let [near, far] = LEGS.map(|leg| self.relay.run(|| Port::raw(leg)));
+        let legs = [near?, far?];
+        let Self { technician, relay, mechanic, vehicle, tester, car } = self;
+        let _sites = [technician, relay, mechanic];
+        Ok(Scene { tester, car, carrier, legs, _sites, vehicle, running, clock: Clock::start() })
+    }
+
+    fn join(&self, running: &Running) -> Result<(), DeviceError> {
+        running.join(RoleName::Mechanic, &self.mechanic, JOIN, "car0")?;
+        running.join(RoleName::Technician, &self.technician, JOIN, "tester")
     }
 
     fn join_tester(&self, port: &str) -> Result<(), LiveError> {
@@ -187,12 +207,26 @@ impl Network {
     }
 }
 
+/// What happens around a bridge.
+enum Happened {
+    /// Something at either port.
+    Seen(Seen),
+    /// A frame was carried between the sites.
+    Overheard(Frame),
+    /// The device the bridge made cannot be asked for its carrier any more.
+    DeviceGone(io::Error),
+}
+
 /// Both ports, the bridge between them, and the clock.
 struct Scene {
     tester: Port,
     car: Port,
     /// Where a tester would see carrier; its frames are those of `tester` once more.
     carrier: Port,
+    /// Where what either site sends into the internet can be overheard.
+    legs: [Port; 2],
+    /// Kept, as a namespace nobody holds takes its ports with it.
+    _sites: [Arc<Namespace>; 3],
     vehicle: Arc<Namespace>,
     running: Option<Running>,
     clock: Clock,
@@ -202,6 +236,9 @@ impl Scene {
     async fn run(&mut self, options: Options) -> Result<Vec<Row>, ExamineError> {
         let mut checks = Checks::new(options);
         loop {
+            if let Some(how) = self.poll_end() {
+                checks.ended(self.clock.now(), &how);
+            }
             checks.handle_timeout(self.clock.now());
             while let Some(deed) = checks.poll_output() {
                 self.perform(deed)?;
@@ -209,17 +246,40 @@ impl Scene {
             if checks.is_done() {
                 return Ok(checks.rows().to_vec());
             }
-            if let Some(death) = self.running.as_mut().and_then(Running::poll_death) {
-                let last = death.last.join(" | ");
-                let why = format!("the {} ended ({}); it said: {last}", death.role, death.how);
-                checks.give_up(&why);
-                continue;
-            }
             let due = checks.poll_timeout().map_or(WATCH, |at| self.clock.until(at).min(WATCH));
-            if let Some(seen) = self.next(due).await? {
-                checks.handle_input(self.clock.now(), seen);
+            match self.next(due).await? {
+                Some(Happened::Seen(seen)) => checks.handle_input(self.clock.now(), seen),
+                Some(Happened::Overheard(frame)) => checks.overhear(self.clock.now(), &frame),
+                Some(Happened::DeviceGone(error)) => {
+                    let how = self.end_after(error).await?;
+                    checks.ended(self.clock.now(), &how);
+                }
+                None => {}
             }
         }
+    }
+
+    /// Returns how a program of the bridge ended without being asked, and what it said last.
+    fn poll_end(&mut self) -> Option<String> {
+        let death = self.running.as_mut()?.poll_death()?;
+        let last = death.last.join(" | ");
+        Some(format!("the {} ended ({}); it said: {last}", death.role, death.how))
+    }
+
+    /// Says why the bridge's device is gone: its program has mostly ended, which is told a little
+    /// later than that its devices vanish.
+    async fn end_after(&mut self, error: io::Error) -> Result<String, LiveError> {
+        if self.running.is_none() {
+            return Err(LiveError::System { what: "frame", source: error });
+        }
+        let deadline = self.clock.now() + END_WITHIN;
+        while self.clock.now() < deadline {
+            if let Some(how) = self.poll_end() {
+                return Ok(how);
+            }
+            sleep(END_ASKED).await;
+        }
+        Ok(format!("the technician's device is gone though its program runs: {error}"))
     }
 
     fn perform(&mut self, deed: Deed) -> Result<(), ExamineError> {
@@ -243,32 +303,47 @@ impl Scene {
     }
 
     /// Waits for what happens next at either port, at most this long.
-    async fn next(&mut self, at_most: Duration) -> Result<Option<Seen>, LiveError> {
+    async fn next(&mut self, at_most: Duration) -> Result<Option<Happened>, LiveError> {
         let mut alarm = std::pin::pin!(sleep(at_most));
         let (tester, car, carrier) = (&mut self.tester, &mut self.car, &mut self.carrier);
+        let legs = &mut self.legs;
         poll_fn(|cx| {
             loop {
                 let Poll::Ready(input) = tester.poll(cx) else { break };
-                if let frame @ PortInput::Frame(_) = input? {
-                    return Poll::Ready(Ok(Some(Seen { end: End::Technician, input: frame })));
+                if let input @ PortInput::Frame(_) = input? {
+                    let seen = Seen { end: End::Technician, input };
+                    return Poll::Ready(Ok(Some(Happened::Seen(seen))));
                 }
             }
             loop {
                 let Poll::Ready(input) = car.poll(cx) else { break };
-                if let frame @ PortInput::Frame(_) = input? {
-                    return Poll::Ready(Ok(Some(Seen { end: End::Vehicle, input: frame })));
+                if let input @ PortInput::Frame(_) = input? {
+                    let seen = Seen { end: End::Vehicle, input };
+                    return Poll::Ready(Ok(Some(Happened::Seen(seen))));
                 }
             }
             loop {
                 let Poll::Ready(input) = carrier.poll(cx) else { break };
-                if let link @ PortInput::Link(_) = input? {
-                    return Poll::Ready(Ok(Some(Seen { end: End::Technician, input: link })));
+                match input {
+                    Ok(input @ PortInput::Link(_)) => {
+                        let seen = Seen { end: End::Technician, input };
+                        return Poll::Ready(Ok(Some(Happened::Seen(seen))));
+                    }
+                    Ok(PortInput::Frame(_)) => {}
+                    Err(gone) => return Poll::Ready(Ok(Some(Happened::DeviceGone(gone)))),
+                }
+            }
+            for leg in &mut *legs {
+                while let Poll::Ready(input) = leg.poll(cx) {
+                    if let PortInput::Frame(frame) = input? {
+                        return Poll::Ready(Ok(Some(Happened::Overheard(frame))));
+                    }
                 }
             }
             alarm.as_mut().poll(cx).map(|()| Ok(None))
         })
         .await
-        .map_err(|source: std::io::Error| LiveError::System { what: "frame", source })
+        .map_err(|source: io::Error| LiveError::System { what: "frame", source })
     }
 }
 
@@ -286,5 +361,10 @@ const JOIN: &str = "join";
 /// The port a technician's program may open, and its other end.
 const NEAR: &str = "lan0";
 const FAR: &str = "lan1";
+/// The internet's ends of both sites' ports.
+const LEGS: [&str; 2] = ["wan-t", "wan-m"];
+/// How long after its device a program may be gone, and how often it is asked.
+const END_WITHIN: Duration = Duration::from_secs(2);
+const END_ASKED: Duration = Duration::from_millis(10);
 /// How often is looked whether the programs still run.
 const WATCH: Duration = Duration::from_millis(200);

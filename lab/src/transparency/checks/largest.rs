@@ -61,7 +61,10 @@ impl Check for Largest {
             }
         }
         self.round = Some(scene.trace.len());
-        (!frames.is_empty()).then(|| Round::of_frames(frames, SPACING, PATIENCE))
+        // A slow bridge is not a narrow one.
+        let slowest = scene.trace.slowest(0).unwrap_or_default();
+        let patience = (slowest * 2).clamp(PATIENCE, PATIENCE_AT_MOST);
+        (!frames.is_empty()).then(|| Round::of_frames(frames, SPACING, patience))
     }
 
     fn judge(&self, scene: &Scene<'_>) -> Verdict {
@@ -101,3 +104,4 @@ const HEADER: usize = 14;
 const COPIES: usize = 3;
 const SPACING: Duration = Duration::from_millis(2);
 const PATIENCE: Duration = Duration::from_millis(700);
+const PATIENCE_AT_MOST: Duration = Duration::from_secs(4);

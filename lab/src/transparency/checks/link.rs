@@ -1,16 +1,13 @@
 //! Link state, and what happens to the way when the car's gateway resets or takes a new address.
 
-use std::net::Ipv4Addr;
-
 use node::{Duration, Instant};
 use scenarios::manifest::Capability;
 
 use super::passage::{Recovered, Recovery};
 use crate::transparency::check::{Check, Round, Scene, Until, Verdict, milliseconds};
-use crate::transparency::frames::{BROADCAST, arp_for, mac, probe, probe_between};
+use crate::transparency::frames::{BROADCAST, MOVED, arp_for, mac, probe, probe_between};
 use crate::transparency::machine::{Deed, End, Options};
 use crate::transparency::row::Grade;
-use crate::transparency::trace::What;
 
 /// Link loss at the car is seen at the technician's port, and so is its return.
 #[derive(Debug, Default)]
@@ -32,19 +29,37 @@ impl Check for LinkState {
         if scene.number > 1 {
             return self.recovery.round(scene, RECOVERY);
         }
+        // Always the whole time: a change that does not last is none.
         let stimuli = vec![(Duration::ZERO, Deed::Link(up))];
-        Some(Round { stimuli, until: Until::Link(up), patience: SEEN_WITHIN })
+        Some(Round { stimuli, until: Until::Over, patience: SEEN_WITHIN })
     }
 
     fn judge(&self, scene: &Scene<'_>) -> Verdict {
-        let seen = |up: bool| {
-            let (set, at) = set(scene, up)?;
-            let (index, seen) = scene.trace.link_seen(set, End::Technician, up)?;
-            Some((set, index, seen - at))
-        };
         let switched = [set(scene, false), set(scene, true)];
         let shown = switched.into_iter().flatten().map(|(index, _)| index).collect();
-        match (seen(false), seen(true)) {
+        let [Some(off), Some(on)] = switched else {
+            return Verdict::new(Grade::NotRun, "the link was not switched", shown);
+        };
+        let changes = |from: usize, to: usize| -> Vec<(usize, Instant, bool)> {
+            let links = scene.trace.links(from, End::Technician);
+            links.take_while(|(index, ..)| *index < to).collect()
+        };
+        let (down, up) = (changes(off.0, on.0), changes(on.0, usize::MAX));
+        let is_steady = |changes: &[(usize, Instant, bool)], to: bool| {
+            changes.iter().all(|(_, _, seen)| *seen == to)
+        };
+        if !is_steady(&down, false) || !is_steady(&up, true) {
+            let words = "the technician's port changes its link in the wrong direction: not as \
+                         the car's does";
+            let changed = down.iter().chain(&up).map(|(index, ..)| *index);
+            let shown = [off.0, on.0].into_iter().chain(changed).collect();
+            let grade = scene.options.lack_of(Capability::LinkState, Grade::Finding);
+            return Verdict::new(grade, words, shown);
+        }
+        let first = |changes: &[(usize, Instant, bool)], (set, at): (usize, Instant)| {
+            changes.first().map(|(index, seen, _)| (set, *index, *seen - at))
+        };
+        match (first(&down, off), first(&up, on)) {
             (Some(down), Some(up)) => {
                 let (after, back) = (milliseconds(down.2), milliseconds(up.2));
                 let words = format!("loss is seen after {after}, return after {back}");
@@ -115,7 +130,8 @@ impl Check for GatewayReset {
             );
             return Verdict::new(Grade::Finding, words, stale);
         }
-        verdict(&recovered, "6 s without link")
+        let late = scene.options.lack_of(Capability::ResetRideThrough, Grade::Finding);
+        verdict(&recovered, "6 s without link", late)
     }
 }
 
@@ -150,8 +166,7 @@ impl Check for AddressChange {
         }
         self.moved = Some(scene.trace.len());
         let (same, other) = (mac(End::Vehicle), [0x02, 0xBC, 0x0B, 0, 0, 2]);
-        let addresses =
-            [(same, Ipv4Addr::new(169, 254, 99, 2)), (other, Ipv4Addr::new(169, 254, 99, 3))];
+        let addresses = [(same, MOVED[0]), (other, MOVED[1])];
         let mut frames = Vec::new();
         for (mac_now, now) in addresses {
             frames.push((End::Vehicle, arp_for(1, mac_now, now, now, BROADCAST)));
@@ -171,7 +186,7 @@ impl Check for AddressChange {
         let missing = scene.trace.missing(moved);
         if missing.is_empty() {
             let shown = scene.trace.since(moved).map(|(index, _)| index).collect();
-            let verdict = verdict(&recovered, "a short loss of link");
+            let verdict = verdict(&recovered, "a short loss of link", Grade::Finding);
             let words =
                 format!("{}; a new IP and a new hardware address pass at once", verdict.words);
             return Verdict::new(verdict.grade, words, shown);
@@ -193,20 +208,18 @@ fn dead(scene: &Scene<'_>) -> Verdict {
     Verdict::new(Grade::Fail, words, shown)
 }
 
-fn verdict(recovered: &Recovered, after: &str) -> Verdict {
+fn verdict(recovered: &Recovered, after: &str, late: Grade) -> Verdict {
     let time = milliseconds(recovered.after);
     let shown = recovered.shown.clone();
     let words = format!("after {after} frames pass again within {time}");
-    let grade = if recovered.after <= SOON { Grade::Pass } else { Grade::Finding };
+    let grade = if recovered.after <= SOON { Grade::Pass } else { late };
     Verdict::new(grade, words, shown)
 }
 
 /// Returns when the car's link was switched, last.
 fn set(scene: &Scene<'_>, up: bool) -> Option<(usize, Instant)> {
-    scene.trace.since(scene.first).rev().find_map(|(index, entry)| match entry.what {
-        What::LinkSet(now) if now == up => Some((index, entry.at)),
-        What::LinkSet(_) | What::LinkSeen(_) | What::Relay(_) => None,
-        What::Sent(_) | What::Seen { .. } => None,
+    scene.trace.since(scene.first).rev().find_map(|(index, entry)| {
+        entry.what.link_set().filter(|now| *now == up).map(|_| (index, entry.at))
     })
 }
 

@@ -1,6 +1,7 @@
 //! Idleness, half-open sessions, loss of the relay.
 
 use node::Duration;
+use scenarios::manifest::Capability;
 
 use super::passage::{Recovered, Recovery};
 use crate::transparency::check::{Check, Round, Scene, Until, Verdict, milliseconds};
@@ -119,8 +120,12 @@ impl Check for RelayLoss {
     }
 
     fn excuse(&self, options: &Options) -> Option<Verdict> {
-        let words = "there is no relay that could be lost";
-        (!options.relay).then(|| Verdict::new(Grade::Unsupported, words, Vec::new()))
+        let words = match (options.relay, options.claims(Capability::Relay)) {
+            (true, true) => return None,
+            (true, false) => "a relay is there, not claimed: what its loss does was not tried",
+            (false, _) => "there is no relay that could be lost",
+        };
+        Some(Verdict::new(Grade::Unsupported, words, Vec::new()))
     }
 
     fn round(&mut self, scene: &mut Scene<'_>) -> Option<Round> {

@@ -1,11 +1,11 @@
-//! What is judged over everything that was sent, in whichever check.
+//! What is judged over all frames that were sent, in whichever check.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::transparency::check::{Check, Round, Scene, Verdict};
 use crate::transparency::machine::End;
 use crate::transparency::row::Grade;
-use crate::transparency::trace::{Origin, Trace};
+use crate::transparency::trace::{Count, Origin, Trace};
 
 /// Judges every frame that came out of either port.
 pub struct Whole {
@@ -47,7 +47,7 @@ pub fn all() -> [Whole; 4] {
             find: invented,
             grade: Grade::Fail,
             good: "were sent at the other end",
-            bad: "bear the address of a port that never sent them",
+            bad: "speak for or to one of our ports, and nobody sent them",
         },
     ]
 }
@@ -57,23 +57,30 @@ impl Check for Whole {
         self.name
     }
 
+    fn is_of_whole(&self) -> bool {
+        true
+    }
+
     fn round(&mut self, _: &mut Scene<'_>) -> Option<Round> {
         None
     }
 
     fn judge(&self, scene: &Scene<'_>) -> Verdict {
         let trace = scene.trace;
-        let all = trace.seen(0).filter(|(.., origin)| *origin != Origin::Foreign).count();
+        let Count { all, dropped } = trace.ours();
         let found = (self.find)(trace);
         if found.is_empty() {
             let last = trace.seen(0).filter(|(.., origin)| *origin != Origin::Foreign).last();
-            let gone = match trace.dropped() {
-                0 => String::new(),
-                more => format!(" ({more} more were not kept)"),
-            };
-            let words = format!("{all} frames{gone} {}", self.good);
             let shown = last.map(|(index, ..)| index).into_iter().collect();
-            return Verdict::new(Grade::Pass, words, shown);
+            let (grade, words) = match (all, dropped) {
+                (0, _) => (Grade::NotRun, "no frame came out".to_owned()),
+                (_, 0) => (Grade::Pass, format!("{all} frames {}", self.good)),
+                (_, more) => {
+                    let words = format!("{more} of {all} frames that came out were not compared");
+                    (Grade::Finding, words)
+                }
+            };
+            return Verdict::new(grade, words, shown);
         }
         let words = format!("{} of {all} frames {}", found.len(), self.bad);
         let shown = found.into_iter().take(3).flatten().collect();
