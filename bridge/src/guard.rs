@@ -48,6 +48,14 @@ pub struct GuardConfig {
     pub diagnosis: Limits,
     /// How far back measurements count.
     pub window: Duration,
+    /// How many datagrams of each direction must have been measured before nothing lost means
+    /// that nothing is lost: of 150, one in 50 goes unseen once in 20 windows.
+    pub packets: u64,
+    /// How many of one direction must be lost before their part counts against diagnosis.
+    pub losses: u64,
+    /// Time between two measurements while too few datagrams pass by themselves; `None` measures
+    /// no more often for it.
+    pub spacing: Option<Duration>,
     /// How long after its last request a control unit still counts as being programmed.
     pub linger: Duration,
 }
@@ -67,6 +75,9 @@ impl Default for GuardConfig {
                 loss: Ratio::from_ppb(20_000_000),
             },
             window: Duration::from_secs(30),
+            packets: 150,
+            losses: 3,
+            spacing: Some(Duration::from_millis(100)),
             linger: Duration::from_secs(30),
         }
     }
@@ -88,6 +99,8 @@ pub enum Light {
 pub struct Reasons {
     /// Nothing was measured within the window.
     pub unmeasured: bool,
+    /// Too few datagrams passed within the window to say that none is lost.
+    pub too_few: bool,
     /// The round trip takes too long.
     pub rtt: bool,
     /// Round trips differ too much.
@@ -115,8 +128,11 @@ pub struct Assessment {
     pub loss_inbound: Ratio,
 }
 
-/// How many samples count at most.
-const SAMPLES: usize = 64;
+/// How many samples count at most: those of a window, as often as they are taken.
+const SAMPLES: usize = 512;
+
+/// Fewest datagrams of one direction between two samples for which a line counts as busy.
+const BUSY: u64 = 8;
 
 /// Measurements of the window, and what was last told of them.
 #[derive(Clone, Debug)]
@@ -151,6 +167,19 @@ impl Guard {
         })
     }
 
+    /// Returns how long after the last measurement the next one is wanted, when that is soon: too few
+    /// datagrams of the window were measured, or few pass by themselves.
+    pub fn wants_more(&self, now: Instant) -> Option<Duration> {
+        let spacing = self.config.spacing.filter(|_| self.config.mode != GuardMode::Off)?;
+        let (_, last) = self.samples.back()?;
+        if self.measured(now).too_few(&self.config) {
+            return Some(spacing);
+        }
+        // Enough was measured; what leaves the window is made up for, with some to spare.
+        let is_idle = last.outbound.sent.min(last.inbound.sent) < BUSY;
+        is_idle.then_some(spacing + spacing / 2)
+    }
+
     /// Forgets every measurement: there is another peer, or none.
     pub fn forget(&mut self) {
         self.samples.clear();
@@ -159,21 +188,12 @@ impl Guard {
 
     /// Judges the window that ends now.
     pub fn assess(&self, now: Instant) -> Assessment {
-        let window = self.config.window;
-        let recent = || {
-            let all = self.samples.iter();
-            all.filter(|(at, _)| now - *at <= window).map(|(_, sample)| sample)
+        let measured = self.measured(now);
+        let programming = Reasons {
+            too_few: measured.too_few(&self.config),
+            ..measured.misses(&self.config.programming, 1)
         };
-        let mut rtts: Vec<Duration> = recent().map(|sample| sample.rtt).collect();
-        rtts.sort_unstable();
-        let measured = Measured {
-            rtt: rtts.get(rtts.len() / 2).copied(),
-            jitter: recent().next_back().map_or(Duration::ZERO, |sample| sample.jitter),
-            loss_outbound: loss(recent().map(|sample| sample.outbound)),
-            loss_inbound: loss(recent().map(|sample| sample.inbound)),
-        };
-        let programming = measured.misses(&self.config.programming);
-        let diagnosis = measured.misses(&self.config.diagnosis);
+        let diagnosis = measured.misses(&self.config.diagnosis, self.config.losses);
         let (light, reasons) = match (programming.are_none(), diagnosis.are_none()) {
             (true, _) => (Light::Green, programming),
             (false, true) => (Light::Yellow, programming),
@@ -184,8 +204,24 @@ impl Guard {
             reasons,
             rtt: measured.rtt.unwrap_or_default(),
             jitter: measured.jitter,
-            loss_outbound: measured.loss_outbound,
-            loss_inbound: measured.loss_inbound,
+            loss_outbound: measured.outbound.part(),
+            loss_inbound: measured.inbound.part(),
+        }
+    }
+
+    fn measured(&self, now: Instant) -> Measured {
+        let window = self.config.window;
+        let recent = || {
+            let all = self.samples.iter();
+            all.filter(|(at, _)| now - *at <= window).map(|(_, sample)| sample)
+        };
+        let mut rtts: Vec<Duration> = recent().map(|sample| sample.rtt).collect();
+        let middle = rtts.len() / 2;
+        Measured {
+            rtt: (!rtts.is_empty()).then(|| *rtts.select_nth_unstable(middle).1),
+            jitter: recent().next_back().map_or(Duration::ZERO, |sample| sample.jitter),
+            outbound: Passed::of(recent().map(|sample| sample.outbound)),
+            inbound: Passed::of(recent().map(|sample| sample.inbound)),
         }
     }
 }
@@ -201,27 +237,46 @@ impl Reasons {
 struct Measured {
     rtt: Option<Duration>,
     jitter: Duration,
-    loss_outbound: Ratio,
-    loss_inbound: Ratio,
+    outbound: Passed,
+    inbound: Passed,
+}
+
+/// What passed in one direction within the window.
+#[derive(Clone, Copy)]
+struct Passed {
+    sent: u64,
+    lost: u64,
 }
 
 impl Measured {
-    fn misses(&self, limits: &Limits) -> Reasons {
+    fn misses(&self, limits: &Limits, losses: u64) -> Reasons {
         Reasons {
             unmeasured: self.rtt.is_none(),
+            too_few: false,
             rtt: self.rtt.is_some_and(|rtt| rtt >= limits.rtt),
             jitter: self.jitter >= limits.jitter,
-            loss_outbound: self.loss_outbound > limits.loss,
-            loss_inbound: self.loss_inbound > limits.loss,
+            loss_outbound: self.outbound.lost >= losses && self.outbound.part() > limits.loss,
+            loss_inbound: self.inbound.lost >= losses && self.inbound.part() > limits.loss,
         }
+    }
+
+    fn too_few(&self, config: &GuardConfig) -> bool {
+        self.rtt.is_some() && self.outbound.sent.min(self.inbound.sent) < config.packets
     }
 }
 
-fn loss(flows: impl Iterator<Item = Flow>) -> Ratio {
-    let (sent, lost) =
-        flows.fold((0, 0), |(sent, lost), flow| (sent + flow.sent, lost + flow.lost));
-    let ppb = u128::from(lost) * 1_000_000_000 / u128::from(sent.max(1));
-    Ratio::from_ppb(u32::try_from(ppb).unwrap_or(u32::MAX))
+impl Passed {
+    fn of(flows: impl Iterator<Item = Flow>) -> Self {
+        flows.fold(Self { sent: 0, lost: 0 }, |sum, flow| Self {
+            sent: sum.sent + flow.sent,
+            lost: sum.lost + flow.lost,
+        })
+    }
+
+    fn part(self) -> Ratio {
+        let ppb = u128::from(self.lost) * 1_000_000_000 / u128::from(self.sent.max(1));
+        Ratio::from_ppb(u32::try_from(ppb).unwrap_or(u32::MAX))
+    }
 }
 
 #[cfg(test)]
@@ -231,12 +286,16 @@ mod tests {
     use super::*;
 
     fn sample(rtt: u64, lost: u64) -> Sample {
+        of(rtt, 150, lost)
+    }
+
+    fn of(rtt: u64, sent: u64, lost: u64) -> Sample {
         Sample {
             rtt: Duration::from_millis(rtt),
             jitter: Duration::ZERO,
             span: Duration::from_secs(1),
-            outbound: Flow { sent: 100, lost, bytes: 0 },
-            inbound: Flow { sent: 100, lost: 0, bytes: 0 },
+            outbound: Flow { sent, lost, bytes: 0 },
+            inbound: Flow { sent, lost: 0, bytes: 0 },
         }
     }
 
@@ -245,11 +304,48 @@ mod tests {
     #[case::slow(80, 0, Light::Yellow)]
     #[case::lossy(20, 1, Light::Yellow)]
     #[case::slow_for_diagnosis(150, 0, Light::Red)]
-    #[case::lossy_for_diagnosis(20, 3, Light::Red)]
+    #[case::lossy_within_diagnosis(20, 3, Light::Yellow)]
+    #[case::lossy_for_diagnosis(20, 4, Light::Red)]
     fn lights(#[case] rtt: u64, #[case] lost: u64, #[case] light: Light) {
         let mut guard = Guard::new(GuardConfig::default());
         let told = guard.sample(Instant::from_secs(1), &sample(rtt, lost));
         assert_eq!(told.map(|assessment| assessment.light), Some(light));
+    }
+
+    #[rstest]
+    #[case::few_and_none_lost(12, 0, Light::Yellow, true)]
+    #[case::one_of_few(12, 1, Light::Yellow, true)]
+    #[case::two_of_few(12, 2, Light::Yellow, true)]
+    #[case::many_of_few(12, 3, Light::Red, false)]
+    #[case::one_short(149, 0, Light::Yellow, true)]
+    #[case::enough(150, 0, Light::Green, false)]
+    fn few_datagrams_are_no_proof(
+        #[case] sent: u64,
+        #[case] lost: u64,
+        #[case] light: Light,
+        #[case] too_few: bool,
+    ) {
+        let mut guard = Guard::new(GuardConfig::default());
+        let told = guard.sample(Instant::from_secs(1), &of(20, sent, lost)).expect("it is news");
+        assert_eq!((told.light, told.reasons.too_few), (light, too_few));
+    }
+
+    #[rstest]
+    #[case::idle(GuardMode::Enforce, 2, true)]
+    #[case::few(GuardMode::Enforce, 149, true)]
+    #[case::busy(GuardMode::Enforce, 150, false)]
+    #[case::advising(GuardMode::Advise, 2, true)]
+    #[case::off(GuardMode::Off, 2, false)]
+    fn more_is_wanted_while_few_pass(
+        #[case] mode: GuardMode,
+        #[case] sent: u64,
+        #[case] wanted: bool,
+    ) {
+        let mut guard = Guard::new(GuardConfig { mode, ..GuardConfig::default() });
+        guard.sample(Instant::from_secs(1), &of(20, sent, 0));
+        assert_eq!(guard.wants_more(Instant::from_secs(1)).is_some(), wanted);
+        guard.config.spacing = None;
+        assert_eq!(guard.wants_more(Instant::from_secs(1)), None);
     }
 
     #[test]
@@ -276,7 +372,7 @@ mod tests {
     #[test]
     fn the_window_is_bounded() {
         let mut guard = Guard::new(GuardConfig::default());
-        for millis in 0..1000 {
+        for millis in 0..2000 {
             guard.sample(Instant::from_millis(millis), &sample(20, 0));
         }
         assert_eq!(guard.samples.len(), SAMPLES);

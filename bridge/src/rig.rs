@@ -52,7 +52,10 @@ pub struct Pipe {
 }
 
 pub fn config() -> EndpointConfig {
-    EndpointConfig::new(RELAY, OrderNumber(4711), "open sesame")
+    let mut config = EndpointConfig::new(RELAY, OrderNumber(4711), "open sesame");
+    // What is sent to measure an idle line has tests of its own; others count datagrams.
+    config.guard.spacing = None;
+    config
 }
 
 impl Rig {

@@ -18,6 +18,7 @@ use crate::rig::{MECHANIC, RELAY, Rig, TECHNICIAN, config, frame, host};
 use crate::secret::Secret;
 
 mod callers;
+mod measuring;
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -250,16 +250,19 @@ impl Endpoint {
             ..SAMPLES_AT_ONCE => self.config.keep_alive_retry,
             _ => self.config.keep_alive,
         };
+        let news = self.guard.sample(now, &sample);
+        let soon = self.guard.wants_more(now).map(|spacing| (echo.sent + spacing).max(now));
+        let next = soon.unwrap_or(now + wait).min(now + wait);
         if let Phase::Joined { channel, peer, .. } = self.phase {
             self.phase = Phase::Joined { channel, peer, unanswered: 0 };
-            self.timers.set(Timer::KeepAlive, now + wait);
+            self.timers.set(Timer::KeepAlive, next);
         }
         self.tell(BridgeEvent::Sample(sample));
         let mtu = self.mtu(session);
         if let Some(mtu) = self.room.measure(mtu) {
             self.tell(BridgeEvent::Room { mtu });
         }
-        if let Some(assessment) = self.guard.sample(now, &sample) {
+        if let Some(assessment) = news {
             self.tell(BridgeEvent::Guard(assessment));
         }
     }

@@ -81,6 +81,10 @@ fn config(relay: SocketAddrV4, setup: BridgeSetup) -> EndpointConfig {
         Guard::Advise => GuardMode::Advise,
         Guard::Enforce => GuardMode::Enforce,
     };
+    if setup.guard != Guard::Enforce {
+        // Nothing follows from the judgement: an idle line costs nothing to simulate.
+        config.guard.spacing = None;
+    }
     config
 }
 
