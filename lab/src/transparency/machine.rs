@@ -153,8 +153,8 @@ impl Checks {
         self.stimuli.clear();
     }
 
-    /// Ends the checks because the bridge ended without being asked: the check that runs has failed,
-    /// what came out so far is judged, and what was not tried is a row all the same.
+    /// Ends the checks because the bridge ended without being asked: the check that runs has
+    /// failed, what came out so far is judged, and what was not tried is a row all the same.
     pub fn ended(&mut self, now: Instant, how: &str) {
         let Some(check) = self.checks.pop_front() else { return };
         self.trace.note(now, End::Technician, What::Ended(how.to_owned()));

@@ -156,8 +156,8 @@ impl Origin {
 }
 
 impl Trace {
-    /// Notes something. What we do ourselves is always kept, as the checks bound it; what the bridge
-    /// does is kept up to a limit for each kind, so that much of one kind hides nothing of another.
+    /// Notes something. What we do ourselves is always kept, as the checks bound it; what the
+    /// bridge does is kept up to a limit for each kind, so that much of one kind hides nothing of another.
     pub fn note(&mut self, at: Instant, end: End, what: What) {
         let limited = match &what {
             What::Sent(_) => {
