@@ -265,11 +265,11 @@ fn reasons(assessment: &Assessment) -> Vec<&'static str> {
     let reasons = assessment.reasons;
     let all = [
         (reasons.unmeasured, "nothing measured yet"),
-        (reasons.too_few, "too few packets measured to say that none is lost"),
         (reasons.rtt, "round trip too long"),
         (reasons.jitter, "round trip too unsteady"),
         (reasons.loss_outbound, "loss on the way out"),
         (reasons.loss_inbound, "loss on the way in"),
+        (reasons.too_few, "too few packets measured to say that none is lost"),
     ];
     all.into_iter().filter_map(|(holds, text)| holds.then_some(text)).collect()
 }
