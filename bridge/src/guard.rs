@@ -131,8 +131,8 @@ pub struct Assessment {
 /// How many samples count at most: those of a window, as often as they are taken.
 const SAMPLES: usize = 512;
 
-/// Fewest datagrams of one direction between two samples for which a line counts as busy.
-const BUSY: u64 = 8;
+/// Which part of the window is the latest: a little less than the time between two keep-alives.
+const LATEST: u32 = 7;
 
 /// Measurements of the window, and what was last told of them.
 #[derive(Clone, Debug)]
@@ -171,13 +171,15 @@ impl Guard {
     /// datagrams of the window were measured, or few pass by themselves.
     pub fn wants_more(&self, now: Instant) -> Option<Duration> {
         let spacing = self.config.spacing.filter(|_| self.config.mode != GuardMode::Off)?;
-        let (_, last) = self.samples.back()?;
-        if self.measured(now).too_few(&self.config) {
+        self.samples.back()?;
+        if self.measured(now).has_fewer_than(self.config.packets) {
             return Some(spacing);
         }
-        // Enough was measured; what leaves the window is made up for, with some to spare.
-        let is_idle = last.outbound.sent.min(last.inbound.sent) < BUSY;
-        is_idle.then_some(spacing + spacing / 2)
+        // Enough was measured. What leaves the window is made up for in time: where fewer pass now
+        // than three times the window's pace, there would be too few later.
+        let latest = self.within(now, self.config.window / LATEST);
+        let few = latest.has_fewer_than(3 * self.config.packets / u64::from(LATEST));
+        few.then_some(spacing + spacing / 2)
     }
 
     /// Forgets every measurement: there is another peer, or none.
@@ -190,7 +192,7 @@ impl Guard {
     pub fn assess(&self, now: Instant) -> Assessment {
         let measured = self.measured(now);
         let programming = Reasons {
-            too_few: measured.too_few(&self.config),
+            too_few: measured.has_fewer_than(self.config.packets),
             ..measured.misses(&self.config.programming, 1)
         };
         let diagnosis = measured.misses(&self.config.diagnosis, self.config.losses);
@@ -210,7 +212,10 @@ impl Guard {
     }
 
     fn measured(&self, now: Instant) -> Measured {
-        let window = self.config.window;
+        self.within(now, self.config.window)
+    }
+
+    fn within(&self, now: Instant, window: Duration) -> Measured {
         let recent = || {
             let all = self.samples.iter();
             all.filter(|(at, _)| now - *at <= window).map(|(_, sample)| sample)
@@ -260,8 +265,8 @@ impl Measured {
         }
     }
 
-    fn too_few(&self, config: &GuardConfig) -> bool {
-        self.rtt.is_some() && self.outbound.sent.min(self.inbound.sent) < config.packets
+    fn has_fewer_than(&self, packets: u64) -> bool {
+        self.rtt.is_some() && self.outbound.sent.min(self.inbound.sent) < packets
     }
 }
 
@@ -367,6 +372,21 @@ mod tests {
         let mut guard = Guard::new(GuardConfig { mode, ..GuardConfig::default() });
         assert_eq!(guard.sample(Instant::from_secs(1), &sample(20, 1)).is_some(), tells);
         assert_eq!(guard.assess(Instant::from_secs(1)).light, Light::Yellow);
+    }
+
+    /// A scan, and then a tester that keeps its sessions alive.
+    #[rstest]
+    fn a_line_that_grows_quiet_stays_measured(#[values(0, 1, 3, 6)] packets_per_second: u64) {
+        let mut guard = Guard::new(GuardConfig::default());
+        let mut now = Instant::from_secs(1);
+        guard.sample(now, &of(20, 600, 0));
+        while now < Instant::from_secs(120) {
+            let wait = guard.wants_more(now).unwrap_or(Duration::from_secs(5));
+            now += wait;
+            let millis = u64::try_from(wait.as_millis()).unwrap();
+            guard.sample(now, &of(20, 1 + packets_per_second * millis / 1_000, 0));
+            assert_eq!(guard.assess(now).light, Light::Green, "{now}");
+        }
     }
 
     #[test]

@@ -223,7 +223,6 @@ fn resets(count: u32) -> String {
     }
 }
 
-/// Names control units whose state changed; untouched ones only when there are no others.
 /// What a record or a capture lacks, where the machine was too slow to keep it.
 fn gap(summary: &Summary) -> Option<String> {
     let timeliness = summary.timeliness.as_ref()?;
@@ -235,6 +234,7 @@ fn gap(summary: &Summary) -> Option<String> {
     })
 }
 
+/// Names control units whose state changed; untouched ones only when there are no others.
 fn ends(summary: &Summary) -> String {
     let touched: Vec<_> = summary
         .ends

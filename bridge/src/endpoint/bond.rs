@@ -15,6 +15,9 @@ use crate::tunnel::{NotSent, Peer};
 /// Samples that are taken at once after pairing, so that the guard has something to judge by.
 const SAMPLES_AT_ONCE: u32 = 8;
 
+/// Shortest time between an answer and the next measurement.
+const LEAST: Duration = Duration::from_millis(1);
+
 /// What was agreed with one peer; outlives an interruption of the relay.
 pub struct Bond {
     /// Its connection.
@@ -251,7 +254,7 @@ impl Endpoint {
             _ => self.config.keep_alive,
         };
         let news = self.guard.sample(now, &sample);
-        let soon = self.guard.wants_more(now).map(|spacing| (echo.sent + spacing).max(now));
+        let soon = self.guard.wants_more(now).map(|spacing| (echo.sent + spacing).max(now + LEAST));
         let next = soon.unwrap_or(now + wait).min(now + wait);
         if let Phase::Joined { channel, peer, .. } = self.phase {
             self.phase = Phase::Joined { channel, peer, unanswered: 0 };

@@ -14,10 +14,12 @@ use tokio::select;
 use tracing::debug;
 
 use super::BridgeError;
-use super::wan::{Arrival, Wan, WanCounts, is_own};
+use super::wan::{Arrival, Wan, WanCounts};
 use crate::{Alarm, Clock};
+use own_addresses::OwnAddresses;
 use sources::Sources;
 
+mod own_addresses;
 mod sources;
 
 /// Rounds before the task lets the runtime look around.
@@ -32,6 +34,7 @@ pub struct RelayService {
     port: u16,
     wan: Wan,
     sources: Sources,
+    addresses: OwnAddresses,
     clock: Clock,
     alarm: Alarm,
     arrivals: Vec<Arrival>,
@@ -76,10 +79,21 @@ impl RelayService {
         let port = wan.port();
         // Everyone who can have a seat at once: a mechanic and its candidates.
         let sources = Sources::new(config.orders * (2 + config.candidates));
+        let addresses = OwnAddresses::default();
         let relay = Relay::new(RelayConfig { port, ..config }, secret);
         let (clock, alarm) = (Clock::start(), Alarm::new()?);
         let look_at = Instant::ZERO + LOOK;
-        Ok(Self { relay, port, wan, sources, clock, alarm, arrivals: Vec::new(), look_at })
+        Ok(Self {
+            relay,
+            port,
+            wan,
+            sources,
+            addresses,
+            clock,
+            alarm,
+            arrivals: Vec::new(),
+            look_at,
+        })
     }
 
     /// Returns the port it listens on.
@@ -128,7 +142,7 @@ impl RelayService {
         busy |= self.wan.poll_receive(cx, &mut arrivals).is_ready();
         for Arrival { peer, at, data } in arrivals.drain(..) {
             if let Some(at) = at {
-                self.sources.hear(peer, at, is_own);
+                self.sources.hear(peer, at, |at| self.addresses.hold(at));
             }
             let event = SocketEvent::Datagram { local_port: self.port, peer, data };
             self.relay.handle_input(now, event);
@@ -140,12 +154,14 @@ impl RelayService {
         }
         if now >= self.look_at {
             self.look_at = now + LOOK;
+            self.addresses.forget();
             observe(now, RelayHappening::Second(self.status()));
         }
         // What is left wakes the task when the kernel has room.
         let _pending = self.wan.flush(cx);
         if let Some(lost) = self.wan.take_lost_source() {
             self.sources.forget(lost);
+            self.addresses.forget();
         }
         if busy {
             return Poll::Ready(());
@@ -203,7 +219,7 @@ impl RelayService {
         let known = self.sources.of(peer);
         let Some(here) = here.filter(|here| known != Some(*here)) else { return known };
         // It may have been sent to everyone on the link.
-        if !is_own(here) {
+        if !self.addresses.hold(here) {
             return known;
         }
         if !is_packet(answer)

@@ -41,6 +41,14 @@ fn one_address_has_one_share_however_often_it_calls() {
 }
 
 #[test]
+fn a_technician_that_is_in_is_no_stranger_to_a_mechanic_that_has_not_heard_of_it() {
+    let mut bench = Bench::reach(State::Paired);
+    let wrapped = Message::Wrapped { candidate: 1, instance: 0, packet: packet() };
+    let passes: usize = (0..1_000).map(|_| bench.tell(MECHANIC, &wrapped).len()).sum();
+    assert_eq!(passes, 1_000);
+}
+
+#[test]
 fn what_is_too_short_for_a_packet_goes_nowhere() {
     let mut bench = Bench::reach(State::Wanted);
     let short = Bytes::from(vec![0x40; PACKET_MIN - 1]);

@@ -37,7 +37,12 @@ impl Sources {
     /// Notes where a peer has spoken to; of who was not let in nothing is kept.
     ///
     /// `is_own` is asked whether this machine can answer from there when that is news.
-    pub fn hear(&mut self, peer: SocketAddrV4, at: Ipv4Addr, is_own: impl Fn(Ipv4Addr) -> bool) {
+    pub fn hear(
+        &mut self,
+        peer: SocketAddrV4,
+        at: Ipv4Addr,
+        is_own: impl FnOnce(Ipv4Addr) -> bool,
+    ) {
         if let Some(known) = self.recent.get_mut(&peer) {
             if *known != at && is_own(at) {
                 *known = at;

@@ -48,7 +48,11 @@ impl Patience {
             Phase::Waiting => (RELAY_LATER, false),
             Phase::Paired | Phase::PeerLost => (RELAY_LATER, true),
             // What comes next is a matter of minutes, or of nothing any more.
-            Phase::Refused(_) | Phase::Ended(_) => return None,
+            Phase::Refused(_) | Phase::Ended(_) => {
+                self.peer_there = None;
+                self.is_peer_told = false;
+                return None;
+            }
         };
         if is_proven {
             self.peer_there = None;
@@ -112,6 +116,19 @@ mod tests {
             all.append(&mut told(&mut patience, second..second + 1, Phase::Registering));
         }
         assert_eq!(all, ["13 Peer"]);
+    }
+
+    #[test]
+    fn a_peer_met_before_a_refusal_has_its_time_again() {
+        let mut patience = Patience::default();
+        patience.hear(Instant::from_secs(1), &pong(Some(7)));
+        patience.look(Instant::from_secs(2), Phase::Refused(Refusal::Full));
+        let mut all = Vec::new();
+        for second in 60..75 {
+            patience.hear(Instant::from_secs(second), &pong(Some(7)));
+            all.append(&mut told(&mut patience, second..second + 1, Phase::Registering));
+        }
+        assert_eq!(all, ["70 Peer"]);
     }
 
     #[rstest]
